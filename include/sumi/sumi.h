@@ -1,0 +1,8 @@
+/* sumi/sumi.h: the whole of the library's public interface. */
+#ifndef SUMI_SUMI_H
+#define SUMI_SUMI_H
+
+#include "sumi/base.h"
+#include "sumi/tensor.h"
+
+#endif

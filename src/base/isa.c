@@ -1,0 +1,32 @@
+#include "base/isa.h"
+
+#include <string.h>
+
+static const char *const names[SUMI__ISA_COUNT] = {"generic", "avx2", "avx512", "avx512_bf16"};
+
+const char *sumi__isa_name(sumi__isa isa) { return names[isa]; }
+
+sumi__isa sumi__isa_detect(void) {
+#if defined(__x86_64__) && defined(__GNUC__)
+  __builtin_cpu_init();
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return SUMI__ISA_GENERIC;
+  if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+      !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
+    return SUMI__ISA_AVX2;
+  return __builtin_cpu_supports("avx512bf16") ? SUMI__ISA_AVX512_BF16 : SUMI__ISA_AVX512;
+#else
+  return SUMI__ISA_GENERIC;
+#endif
+}
+
+bool sumi__isa_choose(const char *max_name, sumi__isa *out) {
+  const sumi__isa best = sumi__isa_detect();
+  *out = best;
+  if (!max_name) return true;
+  for (int i = 0; i < SUMI__ISA_COUNT; i++) {
+    if (strcmp(max_name, names[i]) != 0) continue;
+    *out = (sumi__isa)i;
+    return *out <= best;
+  }
+  return false;
+}

@@ -1,0 +1,25 @@
+/* Which instruction sets the processor has, and how far the caller lets kernels go. */
+#ifndef SUMI_SRC_BASE_ISA_H
+#define SUMI_SRC_BASE_ISA_H
+
+#include <stdbool.h>
+
+/* Ordered: each includes those before it. */
+typedef enum sumi__isa {
+  SUMI__ISA_GENERIC,
+  SUMI__ISA_AVX2,        /* with FMA and F16C */
+  SUMI__ISA_AVX512,      /* F, BW, DQ, VL */
+  SUMI__ISA_AVX512_BF16, /* with VDPBF16PS */
+  SUMI__ISA_COUNT
+} sumi__isa;
+
+const char *sumi__isa_name(sumi__isa isa);
+
+/* The processor's best. */
+sumi__isa sumi__isa_detect(void);
+
+/* The processor's best, or `max_name` where that is not NULL; false if the name is unknown or the processor lacks
+ * it. */
+bool sumi__isa_choose(const char *max_name, sumi__isa *out);
+
+#endif
