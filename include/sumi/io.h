@@ -1,0 +1,127 @@
+/* sumi/io.h: the files that sumi shares with the world: safetensors, PNG, animated PNG.
+ *
+ *   sumi_safetensors *file = NULL;
+ *   if (sumi_safetensors_open(ctx, "model.safetensors", &file) != SUMI_OK) return 1;
+ *   for (size_t i = 0; i < sumi_safetensors_count(file); i++) puts(sumi_safetensors_tensor_at(file, i)->name);
+ *   sumi_safetensors_close(file);
+ *
+ * Whatever is read is checked before it is believed: a malformed file gives SUMI_FORMAT and one line that names the
+ * file, the place and what was expected. Whatever is written appears whole or not at all: on any failure the file
+ * that was there before stays as it was. Paths are UTF-8, as the operating system takes them.
+ * What a context made is used by one thread at a time, like the context. */
+#ifndef SUMI_IO_H
+#define SUMI_IO_H
+
+#include "sumi/base.h"
+
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- safetensors --------------------------------------------------------------------------------------------- */
+
+/* A safetensors file, mapped into memory and checked in full when it is opened
+ * (format: https://github.com/huggingface/safetensors, "Format"). Immutable. */
+typedef struct sumi_safetensors sumi_safetensors;
+
+/* One tensor of a file. All pointers are lent by the file and valid until it is closed. */
+typedef struct sumi_safetensors_tensor {
+  const char *name;
+  const char *dtype;   /* as the format spells it: "F32", "BF16", "I64", ... */
+  int rank;            /* 0 for a scalar */
+  const int64_t *dims; /* outermost first, each 0 or more; `rank` of them */
+  int64_t count;       /* elements: the product of dims */
+  const void *data;    /* little-endian, row-major; not necessarily aligned to the element */
+  size_t bytes;        /* length of data */
+} sumi_safetensors_tensor;
+
+/* Opens a file. The mapping follows the file, so it must not be truncated while it is open (files that sumi writes
+ * are replaced, never truncated). Free with sumi_safetensors_close.
+ * Errors: IO (cannot be read), FORMAT (malformed: the line says where), NO_MEMORY. */
+SUMI_API sumi_status sumi_safetensors_open(sumi_context *ctx, const char *path, sumi_safetensors **out);
+/* NULL is allowed. */
+SUMI_API void sumi_safetensors_close(sumi_safetensors *file);
+
+SUMI_API size_t sumi_safetensors_count(const sumi_safetensors *file);
+/* The i-th tensor in the order of the data, i below the count; NULL beyond it. */
+SUMI_API const sumi_safetensors_tensor *sumi_safetensors_tensor_at(const sumi_safetensors *file, size_t i);
+/* The tensor of that name, or NULL. Takes O(log count). */
+SUMI_API const sumi_safetensors_tensor *sumi_safetensors_find(const sumi_safetensors *file, const char *name);
+
+/* The file's `__metadata__`: pairs of strings, in the file's order. */
+SUMI_API size_t sumi_safetensors_metadata_count(const sumi_safetensors *file);
+/* Lends the i-th pair, i below the count. Returns false beyond it. */
+SUMI_API bool sumi_safetensors_metadata_at(const sumi_safetensors *file, size_t i, const char **key,
+                                           const char **value);
+/* The value of a key, lent, or NULL. */
+SUMI_API const char *sumi_safetensors_metadata(const sumi_safetensors *file, const char *key);
+
+typedef struct sumi_statistics {
+  double min, max, mean, std; /* of the finite elements (std: of the population); all 0 when there are none */
+  int64_t nonfinite;          /* NaN and infinite elements */
+} sumi_statistics;
+
+/* Reads through a tensor of the file once. Errors: UNSUPPORTED (complex and sub-byte types). */
+SUMI_API sumi_status sumi_safetensors_statistics(const sumi_safetensors *file, const sumi_safetensors_tensor *tensor,
+                                                 sumi_statistics *out);
+
+/* ---- Pictures ------------------------------------------------------------------------------------------------ */
+
+/* 8-bit samples, rows from top to bottom without gaps: height * width * channels bytes. */
+typedef struct sumi_image {
+  int64_t width, height; /* 1 to 65535 */
+  int channels;          /* 1 grey, 3 RGB, 4 RGBA (alpha not premultiplied) */
+  uint8_t *pixels;
+} sumi_image;
+
+/* A note inside a PNG, such as the prompt under the keyword "parameters". */
+typedef struct sumi_png_text {
+  const char *key;  /* 1 to 79 characters of printable ASCII, no space at either end or doubled */
+  const char *text; /* UTF-8; stored as Latin-1 where that suffices */
+} sumi_png_text;
+
+/* Writes a PNG with `text_count` notes (texts may be NULL when it is 0).
+ * Errors: INVALID (size, channels, a key, text that is not UTF-8), IO, NO_MEMORY. */
+SUMI_API sumi_status sumi_png_write(sumi_context *ctx, const char *path, const sumi_image *image,
+                                    const sumi_png_text *texts, size_t text_count);
+
+/* Reads a PNG of any kind as 8 bits per sample: palettes become RGB, 16-bit samples are scaled, transparency becomes
+ * an alpha channel (grey with alpha becomes RGBA). The pixels are the caller's: free with sumi_image_free.
+ * Pictures above 2^28 pixels are refused. Errors: IO, FORMAT, NO_MEMORY. On failure *out is all zero. */
+SUMI_API sumi_status sumi_png_read(sumi_context *ctx, const char *path, sumi_image *out);
+/* Frees the pixels that a reader gave and zeroes the struct. */
+SUMI_API void sumi_image_free(sumi_context *ctx, sumi_image *image);
+
+/* The text of a PNG under a key, UTF-8 and NUL-terminated; free with sumi_text_free. Only the chunks before and after
+ * the pixels are read. Errors: IO, FORMAT, NOT_FOUND (no such key), NO_MEMORY. */
+SUMI_API sumi_status sumi_png_read_text(sumi_context *ctx, const char *path, const char *key, char **out);
+SUMI_API void sumi_text_free(sumi_context *ctx, char *text);
+
+/* An animated PNG (APNG 1.0; other viewers show its first frame), written frame by frame, of which only one is held
+ * in memory. */
+typedef struct sumi_animation sumi_animation;
+
+typedef struct sumi_animation_options {
+  int64_t width, height; /* 1 to 65535 */
+  int channels;          /* 1, 3 or 4, as in sumi_image */
+  int delay_ms;          /* for each frame that does not say otherwise; 1 to 65535 */
+  int loops;             /* how often it plays; 0 means for ever */
+} sumi_animation_options;
+
+/* Starts a file, which appears at `path` when the animation is finished. Errors: INVALID, IO, NO_MEMORY. */
+SUMI_API sumi_status sumi_animation_create(sumi_context *ctx, const char *path, const sumi_animation_options *options,
+                                           sumi_animation **out);
+/* Adds a frame of the animation's size, height * width * channels bytes, shown for delay_ms (0: the animation's own
+ * delay). Errors: INVALID, IO, NO_MEMORY; after one the animation can only be freed. */
+SUMI_API sumi_status sumi_animation_add(sumi_animation *animation, const uint8_t *pixels, int delay_ms);
+/* Completes the file; at least one frame must be there. Call sumi_animation_free afterwards in any case. */
+SUMI_API sumi_status sumi_animation_finish(sumi_animation *animation);
+/* Frees it; what has not been finished is discarded, and the old file, if any, stays. NULL is allowed. */
+SUMI_API void sumi_animation_free(sumi_animation *animation);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
