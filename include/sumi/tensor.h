@@ -117,7 +117,8 @@ SUMI_API sumi_tensor *sumi_mul(sumi_graph *g, sumi_tensor *a, sumi_tensor *b);
 SUMI_API sumi_tensor *sumi_div(sumi_graph *g, sumi_tensor *a, sumi_tensor *b);
 SUMI_API sumi_tensor *sumi_maximum(sumi_graph *g, sumi_tensor *a, sumi_tensor *b); /* gradient to a where equal */
 SUMI_API sumi_tensor *sumi_affine(sumi_graph *g, sumi_tensor *x, float scale, float shift); /* scale * x + shift */
-SUMI_API sumi_tensor *sumi_clamp(sumi_graph *g, sumi_tensor *x, float low, float high); /* gradient 1 within, ends too */
+SUMI_API sumi_tensor *sumi_clamp(sumi_graph *g, sumi_tensor *x, float low,
+                                 float high); /* gradient 1 within, ends too */
 SUMI_API sumi_tensor *sumi_square(sumi_graph *g, sumi_tensor *x);
 SUMI_API sumi_tensor *sumi_sqrt(sumi_graph *g, sumi_tensor *x);
 SUMI_API sumi_tensor *sumi_exp(sumi_graph *g, sumi_tensor *x);
@@ -141,7 +142,8 @@ SUMI_API sumi_tensor *sumi_stop_gradient(sumi_graph *g, sumi_tensor *x);
 
 /* Shape. `dims` of reshape may have one -1. Negative axes count from the end. */
 SUMI_API sumi_tensor *sumi_reshape(sumi_graph *g, sumi_tensor *x, sumi_shape shape);
-SUMI_API sumi_tensor *sumi_permute(sumi_graph *g, sumi_tensor *x, const int *axes); /* axes[i]: where dimension i of the result comes from */
+SUMI_API sumi_tensor *sumi_permute(sumi_graph *g, sumi_tensor *x,
+                                   const int *axes); /* axes[i]: where dimension i of the result comes from */
 SUMI_API sumi_tensor *sumi_broadcast(sumi_graph *g, sumi_tensor *x, sumi_shape shape);
 SUMI_API sumi_tensor *sumi_concat(sumi_graph *g, int n, sumi_tensor *const *xs, int axis);
 SUMI_API sumi_tensor *sumi_slice(sumi_graph *g, sumi_tensor *x, int axis, int64_t begin, int64_t end);
@@ -184,6 +186,10 @@ SUMI_API sumi_tensor *sumi_conv_transpose2d(sumi_graph *g, sumi_tensor *x, sumi_
 /* Norms; gamma and beta are f32 (C) or both NULL. Inside f32; the result has the dtype of x. */
 SUMI_API sumi_tensor *sumi_group_norm(sumi_graph *g, sumi_tensor *x, sumi_tensor *gamma, sumi_tensor *beta, int groups,
                                       float eps); /* x (N, ..., C), statistics over everything but N within a group */
+/* SiLU(group_norm(x + shift)) in one pass over memory; shift (N, C) is added to every position of its picture (a time
+ * embedding, say) and may be NULL. */
+SUMI_API sumi_tensor *sumi_group_norm_silu(sumi_graph *g, sumi_tensor *x, sumi_tensor *shift, sumi_tensor *gamma,
+                                           sumi_tensor *beta, int groups, float eps);
 SUMI_API sumi_tensor *sumi_layer_norm(sumi_graph *g, sumi_tensor *x, sumi_tensor *gamma, sumi_tensor *beta,
                                       float eps); /* over the last dimension */
 
@@ -249,12 +255,12 @@ SUMI_API sumi_status sumi_get(sumi_program *p, const sumi_tensor *output, void *
 SUMI_API sumi_status sumi_run(sumi_program *p);
 
 typedef struct sumi_program_info {
-  int steps;                   /* kernels in a run */
-  size_t arena_bytes;          /* intermediate values, as placed */
-  size_t lower_bound_bytes;    /* the most that is alive at once, in the program's order */
-  size_t scratch_bytes;        /* the largest workspace of a kernel, shared by all */
-  size_t packed_bytes;         /* weights in the kernels' own layout */
-  double flops;                /* of matrix products and convolutions, in a run */
+  int steps;                /* kernels in a run */
+  size_t arena_bytes;       /* intermediate values, as placed */
+  size_t lower_bound_bytes; /* the most that is alive at once, in the program's order */
+  size_t scratch_bytes;     /* the largest workspace of a kernel, shared by all */
+  size_t packed_bytes;      /* weights in the kernels' own layout */
+  double flops;             /* of matrix products and convolutions, in a run */
 } sumi_program_info;
 SUMI_API sumi_program_info sumi_program_describe(const sumi_program *p);
 

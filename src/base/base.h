@@ -90,7 +90,7 @@ void sumi__parallel_for(int threads, int64_t n, int64_t grain, sumi__range_fn bo
  * number. */
 int sumi__set_library_threads(int threads);
 
-int sumi__processor_count(void);    /* that this process may use */
-double sumi__now_seconds(void); /* monotonic */
+int sumi__processor_count(void); /* that this process may use */
+double sumi__now_seconds(void);  /* monotonic */
 
 #endif

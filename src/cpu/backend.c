@@ -1,0 +1,38 @@
+#include "cpu/cpu.h"
+#include "ops/ops.h"
+
+static const struct {
+  const sumi__op *op;
+  const sumi__kernel *kernels[2];
+} table[] = {
+#define SUMI_CPU_ROW_0(name)
+#define SUMI_CPU_ROW_1(name) {&sumi__op_##name, {&sumi__cpu_##name, NULL}},
+#define SUMI_OP(name, cpu) SUMI_CPU_ROW_##cpu(name)
+#define SUMI_ELEMENTWISE(name)
+#include "ops/ops.def"
+    {NULL, {NULL, NULL}},
+};
+
+static const sumi__kernel *const *kernels(const sumi_backend *backend, const sumi__op *op) {
+  static const sumi__kernel *const none[] = {NULL};
+  (void)backend;
+  for (size_t i = 0; table[i].op; i++)
+    if (table[i].op == op) return table[i].kernels;
+  return none;
+}
+
+sumi_status sumi_backend_cpu(sumi_context *ctx, sumi_backend **out) {
+  *out = NULL;
+  sumi_backend *backend = sumi__alloc_zero(ctx, sizeof *backend);
+  if (!backend) return SUMI_NO_MEMORY;
+  backend->ctx = ctx;
+  backend->name = "cpu";
+  backend->kernels = kernels;
+  backend->fuses = false;
+  *out = backend;
+  return SUMI_OK;
+}
+
+void sumi_backend_free(sumi_backend *backend) {
+  if (backend) sumi__free(backend->ctx, backend);
+}

@@ -1,0 +1,20 @@
+/* The CPU backend: which kernel runs which operator. */
+#ifndef SUMI_SRC_CPU_CPU_H
+#define SUMI_SRC_CPU_CPU_H
+
+#include "tensor/backend.h"
+
+/* The kernel of every operator marked 1 in ops.def, and of fused chains. */
+#define SUMI_CPU_KERNEL_0(name)
+#define SUMI_CPU_KERNEL_1(name) extern const sumi__kernel sumi__cpu_##name;
+#define SUMI_OP(name, cpu) SUMI_CPU_KERNEL_##cpu(name)
+#define SUMI_ELEMENTWISE(name)
+#include "ops/ops.def"
+#undef SUMI_OP
+#undef SUMI_ELEMENTWISE
+#undef SUMI_CPU_KERNEL_0
+#undef SUMI_CPU_KERNEL_1
+
+extern const sumi__kernel sumi__cpu_fused;
+
+#endif

@@ -1,0 +1,83 @@
+/* Reverse-mode differentiation: walks the nodes from the loss backwards and asks each operator for its gradient as
+ * nodes of the same graph. */
+#include "ops/ops.h"
+
+#include <string.h>
+
+typedef struct pass {
+  sumi_graph *g;
+  int n_before;        /* tensors that existed before the gradient's own */
+  bool *depends;       /* by tensor: on one of the x */
+  sumi_tensor **grads; /* by tensor: d loss / d tensor so far */
+} pass;
+
+static void mark_dependents(pass *p, size_t n_nodes, int n, sumi_tensor *const *x) {
+  for (int i = 0; i < n; i++) p->depends[x[i]->id] = true;
+  for (size_t k = 0; k < n_nodes; k++) {
+    const sumi__node *node = p->g->nodes[k];
+    bool any = false;
+    for (int i = 0; i < node->n_inputs; i++) any |= p->depends[node->inputs[i]->id];
+    if (!any || (node->op->flags & SUMI__OP_NO_GRAD)) continue;
+    for (int i = 0; i < node->n_outputs; i++)
+      if (sumi__is_float(node->outputs[i]->dtype)) p->depends[node->outputs[i]->id] = true;
+  }
+}
+
+static void accumulate(pass *p, sumi_tensor *t, sumi_tensor *dt) {
+  if (!dt) return;
+  /* A gradient on its way through a cast (a bf16 copy of an f32 weight) stays as precise as it came. */
+  if (t->node->op != &sumi__op_cast || dt->dtype != SUMI_F32) dt = sumi_cast(p->g, dt, t->dtype);
+  if (dt && !sumi_shape_equal(&dt->shape, &t->shape)) {
+    sumi__graph_fail(p->g, SUMI_SHAPE, "gradient of an input of %s has the shape %s, expected %s", t->node->op->name,
+                     SUMI__SHAPE_STR(&dt->shape), SUMI__SHAPE_STR(&t->shape));
+    return;
+  }
+  p->grads[t->id] = p->grads[t->id] ? sumi_add(p->g, p->grads[t->id], dt) : dt;
+}
+
+static void differentiate(pass *p, const sumi__node *node) {
+  sumi_tensor *dy[SUMI__MAX_OUTPUTS] = {NULL}, *dx[SUMI__MAX_INPUTS] = {NULL};
+  bool need[SUMI__MAX_INPUTS] = {false}, any_dy = false, any_need = false;
+  if (node->op->flags & (SUMI__OP_LEAF | SUMI__OP_NO_GRAD)) return;
+  for (int i = 0; i < node->n_outputs; i++) any_dy |= (dy[i] = p->grads[node->outputs[i]->id]) != NULL;
+  for (int i = 0; i < node->n_inputs; i++) any_need |= need[i] = p->depends[node->inputs[i]->id];
+  if (!any_dy || !any_need) return;
+  if (!node->op->grad) {
+    sumi__graph_fail(p->g, SUMI_UNSUPPORTED, "operator %s has no gradient", node->op->name);
+    return;
+  }
+  node->op->grad(p->g, node, dy, need, dx);
+  for (int i = 0; i < node->n_inputs; i++)
+    if (need[i]) accumulate(p, node->inputs[i], dx[i]);
+}
+
+sumi_status sumi_grad(sumi_graph *g, sumi_tensor *loss, int n, sumi_tensor *const *x, sumi_tensor **dx) {
+  sumi_status status = SUMI_OK;
+  pass p = {.g = g};
+  for (int i = 0; i < n; i++) dx[i] = NULL;
+  SUMI_TRY(sumi_graph_status(g));
+  SUMI_CHECK(g->ctx, loss && loss->graph == g, SUMI_INVALID, "gradient: the loss is not a tensor of this graph");
+  SUMI_CHECK(g->ctx, sumi__count(loss) == 1, SUMI_SHAPE, "gradient: the loss has the shape %s, expected one number",
+             SUMI__SHAPE_STR(&loss->shape));
+  for (int i = 0; i < n; i++)
+    SUMI_CHECK(g->ctx, x[i] && x[i]->graph == g && sumi__is_float(x[i]->dtype), SUMI_INVALID,
+               "gradient: x[%d] is not a floating-point tensor of this graph", i);
+  p.n_before = g->n_tensors;
+  p.depends = sumi__alloc_array(g->ctx, (size_t)p.n_before, sizeof *p.depends);
+  p.grads = sumi__alloc_array(g->ctx, (size_t)p.n_before, sizeof *p.grads);
+  SUMI_CHECK(g->ctx, p.depends && p.grads, SUMI_NO_MEMORY, "gradient: out of memory");
+
+  const int last = loss->node->id;
+  mark_dependents(&p, (size_t)last + 1, n, x);
+  p.grads[loss->id] = sumi__full(g, loss->dtype, loss->shape, 1.0f);
+  for (int k = last; k >= 0 && g->status == SUMI_OK; k--) differentiate(&p, g->nodes[k]);
+  for (int i = 0; i < n; i++) {
+    dx[i] = sumi_cast(g, p.grads[x[i]->id], x[i]->dtype);
+    if (!p.grads[x[i]->id]) dx[i] = sumi__full(g, x[i]->dtype, x[i]->shape, 0.0f);
+  }
+  SUMI_TRY(sumi_graph_status(g));
+done:
+  sumi__free(g->ctx, p.depends);
+  sumi__free(g->ctx, p.grads);
+  return status;
+}

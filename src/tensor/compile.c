@@ -1,0 +1,346 @@
+/* From a graph to a program: copy, fuse, choose kernels, place values, and compute what never changes. */
+#include "ops/ops.h"
+#include "tensor/program.h"
+
+#include <limits.h>
+#include <string.h>
+
+static sumi__value *value_of(const sumi_program *p, const sumi_tensor *t) { return &p->values[t->id]; }
+static sumi__value *root_of(const sumi_program *p, const sumi_tensor *t) { return value_of(p, value_of(p, t)->root); }
+
+static sumi_status make_ports(sumi_program *p, sumi_graph *g, sumi_tensor *const *map, int n,
+                              sumi_tensor *const *outputs) {
+  size_t inputs = 0;
+  for (size_t k = 0; k < g->n_nodes; k++) inputs += g->nodes[k]->op == &sumi__op_input;
+  p->ports = sumi__alloc_array(p->ctx, inputs + (size_t)n, sizeof *p->ports);
+  if (!p->ports) return SUMI_NO_MEMORY;
+  for (size_t k = 0; k < g->n_nodes; k++) {
+    sumi_tensor *t = g->nodes[k]->outputs[0];
+    if (g->nodes[k]->op != &sumi__op_input || !map[t->id]) continue;
+    p->ports[p->n_ports].theirs = t;
+    p->ports[p->n_ports].input = true;
+    p->ports[p->n_ports++].ours = map[t->id];
+  }
+  for (int i = 0; i < n; i++) {
+    p->ports[p->n_ports].theirs = outputs[i];
+    p->ports[p->n_ports++].ours = map[outputs[i]->id];
+  }
+  return SUMI_OK;
+}
+
+static sumi_status fuse(sumi_program *p) {
+  sumi_status status = SUMI_OK;
+  bool *keep = sumi__alloc_array(p->ctx, (size_t)p->g->n_tensors, sizeof *keep);
+  if (!keep) return SUMI_NO_MEMORY;
+  for (size_t i = 0; i < p->n_ports; i++) keep[p->ports[i].ours->id] = true;
+  status = sumi__fuse_elementwise(p->g, keep);
+  sumi__free(p->ctx, keep);
+  return status;
+}
+
+static bool node_is_view(const sumi__node *n, size_t *offset) { return n->op->view && n->op->view(n, offset); }
+
+/* Decides for every tensor whose memory it is and whether it ever changes. */
+static sumi_status classify(sumi_program *p, bool frozen) {
+  p->values = sumi__alloc_array(p->ctx, (size_t)p->g->n_tensors, sizeof *p->values);
+  if (!p->values) return SUMI_NO_MEMORY;
+  for (size_t k = 0; k < p->g->n_nodes; k++) {
+    const sumi__node *n = p->g->nodes[k];
+    const sumi__leaf_attrs *leaf = n->attrs;
+    size_t offset = 0;
+    bool fixed = !(n->op->flags & SUMI__OP_NO_FOLD) && (n->op != &sumi__op_param || frozen);
+    for (int i = 0; i < n->n_inputs; i++) fixed = fixed && root_of(p, n->inputs[i])->fixed;
+    for (int i = 0; i < n->n_outputs; i++) {
+      sumi__value *v = value_of(p, n->outputs[i]);
+      v->root = n->outputs[i];
+      v->fixed = fixed;
+      v->buffer = -1;
+      if (n->op == &sumi__op_input)
+        v->place = SUMI__PLACE_OWN;
+      else if (n->op->flags & SUMI__OP_LEAF)
+        v->place = SUMI__PLACE_LENT, v->data = leaf->data;
+      else
+        v->place = fixed ? SUMI__PLACE_OWN : SUMI__PLACE_ARENA;
+    }
+    if (!node_is_view(n, &offset)) continue;
+    sumi__value *v = value_of(p, n->outputs[0]), *of = value_of(p, n->inputs[0]);
+    v->root = of->root;
+    v->view_offset = of->view_offset + offset;
+  }
+  return SUMI_OK;
+}
+
+static sumi_status choose_kernel(sumi_program *p, sumi__step *s, bool reference) {
+  static const sumi__kernel *const none[] = {NULL};
+  const sumi__kernel *const *list = reference ? none : p->backend->kernels(p->backend, s->call.node->op);
+  const sumi__prep fresh = {.ctx = p->ctx, .node = s->call.node, .threads = p->ctx->threads};
+  for (;; list++) {
+    const sumi__kernel *kernel = *list ? *list : &sumi__reference_kernel;
+    s->prep = fresh;
+    if (!kernel->supports || kernel->supports(&s->prep)) {
+      sumi_status status = kernel->prepare ? kernel->prepare(&s->prep) : SUMI_OK;
+      if (status == SUMI_OK) s->kernel = kernel;
+      if (status == SUMI_OK || status != SUMI_UNSUPPORTED) return status;
+    }
+    if (!*list) break;
+  }
+  return sumi__fail(p->ctx, SUMI_UNSUPPORTED, "operator %s has no kernel on backend %s", s->call.node->op->name,
+                    p->backend->name);
+}
+
+static sumi_status make_steps(sumi_program *p, bool reference) {
+  p->steps = sumi__alloc_array(p->ctx, p->g->n_nodes, sizeof *p->steps);
+  if (!p->steps) return SUMI_NO_MEMORY;
+  for (size_t k = 0; k < p->g->n_nodes; k++) {
+    const sumi__node *n = p->g->nodes[k];
+    size_t offset;
+    if ((n->op->flags & SUMI__OP_LEAF) || node_is_view(n, &offset)) continue;
+    sumi__step *s = &p->steps[p->n_steps++];
+    s->call = (sumi__call){.ctx = p->ctx, .node = n, .threads = p->ctx->threads};
+    s->fixed = value_of(p, n->outputs[0])->fixed;
+    sumi_status status = choose_kernel(p, s, reference);
+    if (status != SUMI_OK) return status;
+    s->call.state = s->prep.state;
+    if (!s->fixed) p->info.flops += n->op->flops ? n->op->flops(n) : 0.0;
+    if (!s->fixed) p->info.steps++;
+  }
+  return SUMI_OK;
+}
+
+/* ---- Lifetimes ---- */
+
+static bool in_arena(const sumi_program *p, const sumi_tensor *t) { return root_of(p, t)->place == SUMI__PLACE_ARENA; }
+
+/* last[id of a root]: the last step that reads it; INT_MAX for outputs. */
+static void find_last_reads(const sumi_program *p, int *last) {
+  for (size_t s = 0; s < p->n_steps; s++) {
+    const sumi__node *n = p->steps[s].call.node;
+    for (int i = 0; i < n->n_outputs; i++) last[value_of(p, n->outputs[i])->root->id] = (int)s;
+    for (int i = 0; i < n->n_inputs; i++) last[value_of(p, n->inputs[i])->root->id] = (int)s;
+  }
+  for (size_t i = 0; i < p->n_ports; i++) last[value_of(p, p->ports[i].ours)->root->id] = INT_MAX;
+}
+
+/* The buffer of an input that the step may write its result over, or -1. */
+static int buffer_to_take_over(const sumi_program *p, size_t s, const int *last) {
+  const sumi__node *n = p->steps[s].call.node;
+  if (!p->steps[s].kernel->in_place || n->n_outputs != 1) return -1;
+  for (int i = 0; i < n->n_inputs; i++) {
+    const sumi_tensor *root = value_of(p, n->inputs[i])->root;
+    if (!in_arena(p, root) || last[root->id] != (int)s) continue;
+    if (n->inputs[i]->dtype != n->outputs[0]->dtype) continue;
+    const size_t bytes = sumi__tensor_bytes(n->outputs[0]);
+    if (sumi__tensor_bytes(n->inputs[i]) != bytes || sumi__tensor_bytes(root) != bytes) continue;
+    return value_of(p, root)->buffer;
+  }
+  return -1;
+}
+
+static void assign_buffers(sumi_program *p, const int *last) {
+  const int end = p->n_steps ? (int)p->n_steps - 1 : 0;
+  for (size_t s = 0; s < p->n_steps; s++) {
+    const sumi__node *n = p->steps[s].call.node;
+    for (int i = 0; i < n->n_outputs; i++) {
+      sumi__value *v = value_of(p, n->outputs[i]);
+      if (v->place != SUMI__PLACE_ARENA) continue;
+      const int until = last[n->outputs[i]->id] > end ? end : last[n->outputs[i]->id];
+      v->buffer = buffer_to_take_over(p, s, last);
+      if (v->buffer < 0) {
+        v->buffer = (int)p->n_buffers++;
+        p->buffers[v->buffer] = (sumi__buffer){.bytes = sumi__tensor_bytes(n->outputs[i]), .first = (int)s};
+      }
+      p->buffers[v->buffer].last = until;
+    }
+  }
+}
+
+static sumi_status plan_memory(sumi_program *p) {
+  sumi_status status = SUMI_OK;
+  int *last = sumi__alloc_array(p->ctx, (size_t)p->g->n_tensors, sizeof *last);
+  p->buffers = sumi__alloc_array(p->ctx, (size_t)p->g->n_tensors, sizeof *p->buffers);
+  if (!last || !p->buffers) {
+    status = SUMI_NO_MEMORY;
+    goto done;
+  }
+  find_last_reads(p, last);
+  assign_buffers(p, last);
+  SUMI_TRY(
+      sumi__plan(p->ctx, p->buffers, p->n_buffers, (int)p->n_steps, &p->info.arena_bytes, &p->info.lower_bound_bytes));
+done:
+  sumi__free(p->ctx, last);
+  return status;
+}
+
+/* ---- Memory ---- */
+
+static sumi_status allocate_values(sumi_program *p) {
+  p->arena = sumi__alloc(p->ctx, p->info.arena_bytes);
+  if (!p->arena) return SUMI_NO_MEMORY;
+  for (size_t k = 0; k < p->g->n_nodes; k++) {
+    const sumi__node *n = p->g->nodes[k];
+    for (int i = 0; i < n->n_outputs; i++) {
+      sumi__value *v = value_of(p, n->outputs[i]);
+      if (v->root != n->outputs[i]) {
+        v->data = (char *)root_of(p, n->outputs[i])->data + v->view_offset;
+      } else if (v->place == SUMI__PLACE_OWN) {
+        v->data = sumi__alloc_zero(p->ctx, sumi__tensor_bytes(n->outputs[i]));
+        if (!v->data) return SUMI_NO_MEMORY;
+      } else if (v->place == SUMI__PLACE_ARENA) {
+        v->data = p->arena + p->buffers[v->buffer].offset;
+      }
+    }
+  }
+  return SUMI_OK;
+}
+
+/* What is packed before each run lies in the scratch memory, behind the kernel's own part. */
+static size_t scratch_of(const sumi_program *p, const sumi__step *s) {
+  size_t bytes = sumi__align_up(s->prep.scratch_bytes, 64);
+  for (int i = 0; i < s->call.node->n_inputs; i++)
+    if (s->prep.packed_bytes[i] && !root_of(p, s->call.node->inputs[i])->fixed)
+      bytes += sumi__align_up(s->prep.packed_bytes[i], 64);
+  return bytes;
+}
+
+static sumi_status resolve_step(sumi_program *p, sumi__step *s) {
+  const sumi__node *n = s->call.node;
+  const void **in = sumi__arena_alloc(&p->g->arena, (size_t)n->n_inputs * sizeof *in);
+  void **out = sumi__arena_alloc(&p->g->arena, (size_t)n->n_outputs * sizeof *out);
+  if (!in || !out) return SUMI_NO_MEMORY;
+  char *scratch = p->scratch + sumi__align_up(s->prep.scratch_bytes, 64);
+  for (int i = 0; i < n->n_inputs; i++) {
+    in[i] = value_of(p, n->inputs[i])->data;
+    if (!s->prep.packed_bytes[i]) continue;
+    if (root_of(p, n->inputs[i])->fixed) {
+      s->packed[i] = sumi__alloc(p->ctx, s->prep.packed_bytes[i]);
+      if (!s->packed[i]) return SUMI_NO_MEMORY;
+      p->info.packed_bytes += s->prep.packed_bytes[i];
+    } else {
+      s->packed[i] = scratch;
+      s->pack_each_run[i] = true;
+      scratch += sumi__align_up(s->prep.packed_bytes[i], 64);
+    }
+  }
+  for (int i = 0; i < n->n_outputs; i++) out[i] = value_of(p, n->outputs[i])->data;
+  s->call.in = in;
+  s->call.out = out;
+  s->call.scratch = p->scratch;
+  s->call.packed = (const void *const *)s->packed;
+  return SUMI_OK;
+}
+
+static sumi_status allocate(sumi_program *p) {
+  sumi_status status = SUMI_OK;
+  for (size_t s = 0; s < p->n_steps; s++) {
+    const size_t bytes = scratch_of(p, &p->steps[s]);
+    if (bytes > p->info.scratch_bytes) p->info.scratch_bytes = bytes;
+  }
+  SUMI_TRY(allocate_values(p));
+  p->scratch = sumi__alloc(p->ctx, p->info.scratch_bytes);
+  if (!p->scratch) return SUMI_NO_MEMORY;
+  for (size_t s = 0; s < p->n_steps; s++) SUMI_TRY(resolve_step(p, &p->steps[s]));
+done:
+  return status;
+}
+
+/* ---- What never changes ---- */
+
+static sumi_status compute_fixed(sumi_program *p) {
+  sumi_status status = SUMI_OK;
+  for (size_t k = 0; k < p->n_steps; k++) {
+    sumi__step *s = &p->steps[k];
+    for (int i = 0; i < s->call.node->n_inputs; i++)
+      if (s->packed[i] && !s->pack_each_run[i]) SUMI_TRY(s->kernel->pack(&s->call, i, s->call.in[i], s->packed[i]));
+    if (s->fixed) SUMI_TRY(sumi__step_run(s));
+  }
+done:
+  return status;
+}
+
+/* Values computed once that every reader has packed for itself are not kept twice. */
+static sumi_status release_packed_sources(sumi_program *p) {
+  bool *needed = sumi__alloc_array(p->ctx, (size_t)p->g->n_tensors, sizeof *needed);
+  if (!needed) return SUMI_NO_MEMORY;
+  for (size_t k = 0; k < p->n_steps; k++) {
+    const sumi__step *s = &p->steps[k];
+    for (int i = 0; i < s->call.node->n_inputs && !s->fixed; i++)
+      if (!s->packed[i]) needed[value_of(p, s->call.node->inputs[i])->root->id] = true;
+  }
+  for (size_t i = 0; i < p->n_ports; i++) needed[value_of(p, p->ports[i].ours)->root->id] = true;
+  for (int t = 0; t < p->g->n_tensors; t++) {
+    sumi__value *v = &p->values[t];
+    if (!v->root || v->root->id != t || v->place != SUMI__PLACE_OWN || !v->fixed || needed[t]) continue;
+    sumi__free(p->ctx, v->data);
+    v->data = NULL;
+  }
+  sumi__free(p->ctx, needed);
+  return SUMI_OK;
+}
+
+/* Steps that the compilation has run are not run again. */
+static void drop_fixed_steps(sumi_program *p) {
+  size_t kept = 0;
+  for (size_t k = 0; k < p->n_steps; k++) {
+    sumi__step *s = &p->steps[k];
+    if (!s->fixed) {
+      p->steps[kept] = *s;
+      p->steps[kept].call.packed = (const void *const *)p->steps[kept].packed;
+      kept++;
+      continue;
+    }
+    if (s->kernel->destroy) s->kernel->destroy(p->ctx, s->prep.state);
+    for (int i = 0; i < s->call.node->n_inputs; i++)
+      if (s->packed[i] && !s->pack_each_run[i]) {
+        sumi__free(p->ctx, s->packed[i]);
+        p->info.packed_bytes -= s->prep.packed_bytes[i];
+      }
+  }
+  p->n_steps = kept;
+}
+
+static sumi_status check_request(sumi_backend *backend, sumi_graph *g, int n, sumi_tensor *const *outputs) {
+  sumi_status status = SUMI_OK;
+  SUMI_TRY(sumi_graph_status(g));
+  SUMI_CHECK(g->ctx, backend->ctx == g->ctx, SUMI_INVALID, "compile: graph and backend are of different contexts");
+  SUMI_CHECK(g->ctx, n > 0, SUMI_INVALID, "compile: no outputs are asked for");
+  for (int i = 0; i < n; i++)
+    SUMI_CHECK(g->ctx, outputs[i] && outputs[i]->graph == g, SUMI_INVALID,
+               "compile: output %d is not a tensor of this graph", i);
+done:
+  return status;
+}
+
+sumi_status sumi_compile(sumi_backend *backend, sumi_graph *g, int n, sumi_tensor *const *outputs,
+                         const sumi_compile_options *options, sumi_program **out) {
+  sumi_status status = SUMI_OK;
+  const sumi_compile_options chosen = options ? *options : (sumi_compile_options){0};
+  sumi_tensor **map = NULL;
+  sumi_program *p = NULL;
+  *out = NULL;
+  SUMI_TRY(check_request(backend, g, n, outputs));
+  const int threads_before = sumi__set_library_threads(g->ctx->threads);
+  p = sumi__alloc_zero(g->ctx, sizeof *p);
+  status = p ? SUMI_OK : SUMI_NO_MEMORY;
+  if (status == SUMI_OK) {
+    p->ctx = g->ctx;
+    p->backend = backend;
+    status = sumi__clone_live(g, n, outputs, &p->g, &map);
+  }
+  if (status == SUMI_OK) status = make_ports(p, g, map, n, outputs);
+  if (status == SUMI_OK && backend->fuses && !chosen.reference) status = fuse(p);
+  if (status == SUMI_OK) status = classify(p, chosen.frozen);
+  if (status == SUMI_OK) status = make_steps(p, chosen.reference);
+  if (status == SUMI_OK) status = plan_memory(p);
+  if (status == SUMI_OK) status = allocate(p);
+  if (status == SUMI_OK) status = compute_fixed(p);
+  if (status == SUMI_OK) status = release_packed_sources(p);
+  if (status == SUMI_OK) drop_fixed_steps(p);
+  sumi__set_library_threads(threads_before);
+done:
+  sumi__free(g->ctx, map);
+  if (status == SUMI_OK)
+    *out = p;
+  else
+    sumi_program_free(p);
+  return status;
+}

@@ -1,0 +1,28 @@
+/* The steps of a compilation, in the order in which sumi_compile takes them. */
+#ifndef SUMI_SRC_TENSOR_PASSES_H
+#define SUMI_SRC_TENSOR_PASSES_H
+
+#include "tensor/backend.h"
+
+/* A copy of the nodes that the outputs need, in a graph of its own, so that later passes may rewrite them and the
+ * caller's graph may go. *map: for each tensor of `g` by id, its copy or NULL; the caller frees `*map`. */
+sumi_status sumi__clone_live(sumi_graph *g, int n, sumi_tensor *const *outputs, sumi_graph **out, sumi_tensor ***map);
+
+/* Joins elementwise operators into chains (sumi__op_fused): a producer joins its consumer's chain if it has the same
+ * shape and nobody else reads it, or if it is a mere load (a widening cast, a broadcast). Absorbed nodes are removed.
+ * keep[id]: tensors that must stay. */
+sumi_status sumi__fuse_elementwise(sumi_graph *g, const bool *keep);
+
+/* A value in the arena: `bytes` from step `first` (that writes it) to step `last` (that reads it last). */
+typedef struct sumi__buffer {
+  size_t bytes;
+  int first, last;
+  size_t offset; /* the answer */
+} sumi__buffer;
+
+/* Places the buffers so that those alive at the same step never overlap. *arena_bytes: what the placing needs;
+ * *lower_bound: the most bytes alive at one step, which no placing can go below. Offsets are multiples of 64. */
+sumi_status sumi__plan(sumi_context *ctx, sumi__buffer *buffers, size_t count, int n_steps, size_t *arena_bytes,
+                       size_t *lower_bound);
+
+#endif

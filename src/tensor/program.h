@@ -1,0 +1,59 @@
+/* A compiled program: steps in order, each a kernel with its pointers resolved. */
+#ifndef SUMI_SRC_TENSOR_PROGRAM_H
+#define SUMI_SRC_TENSOR_PROGRAM_H
+
+#include "tensor/backend.h"
+#include "tensor/passes.h"
+
+/* Where a tensor's bytes are. */
+typedef enum sumi__place {
+  SUMI__PLACE_ARENA, /* reused as lifetimes allow */
+  SUMI__PLACE_OWN,   /* an input, or a value computed once: memory of its own, kept over runs */
+  SUMI__PLACE_LENT   /* a parameter or a constant */
+} sumi__place;
+
+typedef struct sumi__value {
+  sumi_tensor *root;  /* the tensor whose memory it is: itself, unless it is a view */
+  size_t view_offset; /* bytes into the root */
+  sumi__place place;  /* of the root */
+  bool fixed;         /* never changes after compilation */
+  int buffer;         /* in the arena: index of its buffer */
+  void *data;
+} sumi__value;
+
+typedef struct sumi__step {
+  const sumi__kernel *kernel;
+  sumi__prep prep;
+  sumi__call call;
+  void *packed[SUMI__MAX_INPUTS];
+  bool pack_each_run[SUMI__MAX_INPUTS];
+  double seconds; /* while profiling */
+  bool fixed;     /* run once, by the compilation */
+} sumi__step;
+
+struct sumi_program {
+  sumi_context *ctx;
+  sumi_backend *backend;
+  sumi_graph *g;       /* its own, rewritten copy of the nodes */
+  sumi__value *values; /* by tensor of g */
+  sumi__step *steps;
+  size_t n_steps;
+  sumi__buffer *buffers;
+  size_t n_buffers;
+  char *arena, *scratch;
+  sumi_program_info info;
+  struct {
+    const sumi_tensor *theirs; /* a key only: their graph may be gone */
+    sumi_tensor *ours;
+    bool input;
+  } * ports;
+  size_t n_ports;
+  bool profiling;
+  int profiled_runs;
+  char *profile_text;
+};
+
+/* Runs one step: packing first, then the kernel. */
+sumi_status sumi__step_run(sumi__step *step);
+
+#endif

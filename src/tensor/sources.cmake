@@ -1,0 +1,12 @@
+list(APPEND SUMI_SOURCES
+  src/tensor/autodiff.c
+  src/tensor/clone.c
+  src/tensor/compile.c
+  src/tensor/dtype.c
+  src/tensor/fuse.c
+  src/tensor/graph.c
+  src/tensor/plan.c
+  src/tensor/program.c
+  src/tensor/reference.c
+  src/tensor/shape.c
+  src/tensor/weights.c)
