@@ -72,8 +72,8 @@ sumi_status sumi_grad(sumi_graph *g, sumi_tensor *loss, int n, sumi_tensor *cons
   p.grads[loss->id] = sumi__full(g, loss->dtype, loss->shape, 1.0f);
   for (int k = last; k >= 0 && g->status == SUMI_OK; k--) differentiate(&p, g->nodes[k]);
   for (int i = 0; i < n; i++) {
-    dx[i] = sumi_cast(g, p.grads[x[i]->id], x[i]->dtype);
-    if (!p.grads[x[i]->id]) dx[i] = sumi__full(g, x[i]->dtype, x[i]->shape, 0.0f);
+    sumi_tensor *grad = p.grads[x[i]->id];
+    dx[i] = grad ? sumi_cast(g, grad, x[i]->dtype) : sumi__full(g, x[i]->dtype, x[i]->shape, 0.0f);
   }
   SUMI_TRY(sumi_graph_status(g));
 done:
