@@ -52,8 +52,8 @@ int64_t sumi__json_integer_of(const sumi__json_node *node);
 double sumi__json_number_of(const sumi__json_node *node);
 const char *sumi__json_string_of(const sumi__json_node *node);
 
-/* Typed members of an object: SUMI__JSON_REQUIRED makes a missing key an error (NOT_FOUND); with SUMI__JSON_OPTIONAL a
- * missing or null one leaves *out as it was. A wrong type or range is FORMAT:
+/* Typed members of an object: SUMI__JSON_REQUIRED makes a missing key an error; with SUMI__JSON_OPTIONAL a
+ * missing or null one leaves *out as it was. All errors are FORMAT:
  * "unet/config.json: `block_out_channels[2]`: expected an integer from 1 to 65536, found a string". */
 typedef enum sumi__json_need { SUMI__JSON_REQUIRED, SUMI__JSON_OPTIONAL } sumi__json_need;
 

@@ -14,8 +14,9 @@
 sumi_status sumi__safetensors_parse(sumi_context *ctx, const char *name, const void *data, size_t bytes,
                                     sumi_safetensors **out);
 
-/* The path (or name) that the file was opened with; lent. */
+/* The path (or name) that the file was opened with, and the context that it belongs to; lent. */
 const char *sumi__safetensors_path(const sumi_safetensors *file);
+sumi_context *sumi__safetensors_context(const sumi_safetensors *file);
 
 /* The tensor of that name. Errors: NOT_FOUND, naming the file and the tensor. */
 sumi_status sumi__safetensors_get(const sumi_safetensors *file, const char *name, const sumi_safetensors_tensor **out);
