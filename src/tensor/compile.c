@@ -121,6 +121,17 @@ static void find_last_reads(const sumi_program *p, int *last) {
   for (size_t i = 0; i < p->n_ports; i++) last[value_of(p, p->ports[i].ours)->root->id] = INT_MAX;
 }
 
+/* Whether another input reads the same memory in another order (a slice of it, repeated, say): writing over it would
+ * then change what is still to be read. */
+static bool read_otherwise(const sumi_program *p, const sumi__node *n, const sumi_tensor *input) {
+  for (int i = 0; i < n->n_inputs; i++) {
+    const sumi_tensor *t = n->inputs[i];
+    if (t == input || value_of(p, t)->root != value_of(p, input)->root) continue;
+    if (!sumi_shape_equal(&t->shape, &input->shape)) return true;
+  }
+  return false;
+}
+
 /* The buffer of an input that the step may write its result over, or -1. */
 static int buffer_to_take_over(const sumi_program *p, size_t s, const int *last) {
   const sumi__node *n = p->steps[s].call.node;
@@ -131,6 +142,7 @@ static int buffer_to_take_over(const sumi_program *p, size_t s, const int *last)
     if (n->inputs[i]->dtype != n->outputs[0]->dtype) continue;
     const size_t bytes = sumi__tensor_bytes(n->outputs[0]);
     if (sumi__tensor_bytes(n->inputs[i]) != bytes || sumi__tensor_bytes(root) != bytes) continue;
+    if (read_otherwise(p, n, n->inputs[i])) continue;
     return value_of(p, root)->buffer;
   }
   return -1;
