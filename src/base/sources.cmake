@@ -3,4 +3,5 @@ list(APPEND SUMI_SOURCES
   src/base/isa.c
   src/base/memory.c
   src/base/parallel.c
+  src/base/random.c
   src/base/status.c)
