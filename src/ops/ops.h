@@ -23,4 +23,7 @@ typedef struct sumi__pair {
   float a, b;
 } sumi__pair;
 
+/* x >= this is x > 0. */
+#define SUMI__SMALLEST_F32 0x1p-149f
+
 #endif

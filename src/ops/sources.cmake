@@ -1,11 +1,30 @@
 list(APPEND SUMI_SOURCES
+  src/ops/abs.c
   src/ops/add.c
   src/ops/affine.c
   src/ops/broadcast.c
   src/ops/cast.c
+  src/ops/clamp.c
+  src/ops/cos.c
+  src/ops/div.c
   src/ops/elementwise.c
+  src/ops/erf.c
+  src/ops/exp.c
+  src/ops/gelu.c
+  src/ops/leaky_relu.c
+  src/ops/log.c
+  src/ops/maximum.c
   src/ops/mul.c
+  src/ops/quick_gelu.c
+  src/ops/relu.c
   src/ops/reshape.c
   src/ops/sigmoid.c
   src/ops/silu.c
-  src/ops/sum.c)
+  src/ops/sin.c
+  src/ops/sqrt.c
+  src/ops/square.c
+  src/ops/step.c
+  src/ops/stop_gradient.c
+  src/ops/sub.c
+  src/ops/sum.c
+  src/ops/tanh.c)

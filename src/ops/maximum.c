@@ -1,0 +1,22 @@
+/* y = max(a, b), broadcast; NaN if either is, as torch.maximum. dy goes to a where a >= b and else to b: a tie is not
+ * shared out, unlike PyTorch's, so that maximum(x, 0) has slope 0 or 1. */
+#include "ops/ops.h"
+
+#include <math.h>
+
+static float scalar(const float *x, const void *attrs) {
+  (void)attrs;
+  return isnan(x[0]) || x[0] >= x[1] ? x[0] : x[1];
+}
+
+static void grad(sumi_graph *g, const sumi__node *n, sumi_tensor *const *dy, const bool *need, sumi_tensor **dx) {
+  sumi_tensor *to_a = sumi_step(g, sumi_sub(g, n->inputs[0], n->inputs[1]), 0.0f);
+  if (need[0]) dx[0] = sumi__reduce_to(g, sumi_mul(g, dy[0], to_a), &n->inputs[0]->shape);
+  if (need[1]) dx[1] = sumi__reduce_to(g, sumi_mul(g, dy[0], sumi_affine(g, to_a, -1.0f, 1.0f)), &n->inputs[1]->shape);
+}
+
+const sumi__op sumi__op_maximum = {.name = "maximum", .infer = sumi__infer_elementwise, .scalar = scalar, .grad = grad};
+
+sumi_tensor *sumi_maximum(sumi_graph *g, sumi_tensor *a, sumi_tensor *b) {
+  return sumi__binary(g, &sumi__op_maximum, a, b);
+}

@@ -1,0 +1,17 @@
+/* The hyperbolic tangent. dx = dy (1 - y^2). */
+#include "ops/ops.h"
+
+#include <math.h>
+
+static float scalar(const float *x, const void *attrs) {
+  (void)attrs;
+  return tanhf(x[0]);
+}
+
+static void grad(sumi_graph *g, const sumi__node *n, sumi_tensor *const *dy, const bool *need, sumi_tensor **dx) {
+  if (need[0]) dx[0] = sumi_mul(g, dy[0], sumi_affine(g, sumi_square(g, n->outputs[0]), -1.0f, 1.0f));
+}
+
+const sumi__op sumi__op_tanh = {.name = "tanh", .infer = sumi__infer_elementwise, .scalar = scalar, .grad = grad};
+
+sumi_tensor *sumi_tanh(sumi_graph *g, sumi_tensor *x) { return sumi__unary(g, &sumi__op_tanh, x, NULL, 0); }
