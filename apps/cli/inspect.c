@@ -1,0 +1,116 @@
+/* sumi inspect: what is in a safetensors file. */
+#include "cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct arguments {
+  bool stats;
+} arguments;
+
+static const arguments defaults = {.stats = false};
+static const cli_option options[] = {
+    {"stats", 's', CLI_FLAG, offsetof(arguments, stats), NULL, "read every tensor: minimum, maximum, mean, deviation",
+     0, 0, NULL},
+};
+
+/* Names and texts come from the file: control characters do not reach the terminal. */
+static void print_clean(const char *text) {
+  for (const unsigned char *at = (const unsigned char *)text; *at; at++)
+    putchar(*at < 32 && *at != '\n' && *at != '\t' ? '?' : *at == 127 ? '?' : *at);
+}
+
+static void print_size(double bytes) {
+  if (bytes >= 1e9)
+    printf("%.2f GB", bytes * 1e-9);
+  else if (bytes >= 1e6)
+    printf("%.2f MB", bytes * 1e-6);
+  else
+    printf("%.0f bytes", bytes);
+}
+
+static void format_shape(char *out, size_t room, const sumi_safetensors_tensor *t) {
+  size_t at = (size_t)snprintf(out, room, "(");
+  for (int i = 0; i < t->rank && at + 24 < room; i++)
+    at += (size_t)snprintf(out + at, room - at, "%s%lld", i ? ", " : "", (long long)t->dims[i]);
+  snprintf(out + at, room - at, ")");
+}
+
+static sumi_status print_tensor(const cli *c, const sumi_safetensors *file, const sumi_safetensors_tensor *t,
+                                int name_width, bool with_stats) {
+  char shape[256];
+  format_shape(shape, sizeof shape, t);
+  const size_t length = strlen(t->name);
+  print_clean(t->name);
+  printf("%*s  %-5s %-22s %12zu", length < (size_t)name_width ? name_width - (int)length : 0, "", t->dtype, shape,
+         t->bytes);
+  sumi_statistics s;
+  if (with_stats) {
+    const sumi_status status = sumi_safetensors_statistics(file, t, &s);
+    if (status == SUMI_UNSUPPORTED)
+      printf("  (no statistics of this type)");
+    else if (status != SUMI_OK)
+      return cli_report(c, status);
+    else
+      printf("  min %-11.4g max %-11.4g mean %-11.4g std %-11.4g", s.min, s.max, s.mean, s.std);
+    if (status == SUMI_OK && s.nonfinite) printf(" not finite: %lld", (long long)s.nonfinite);
+  }
+  putchar('\n');
+  return SUMI_OK;
+}
+
+static sumi_status inspect_safetensors(const cli *c, const char *path, bool with_stats) {
+  sumi_safetensors *file = NULL;
+  sumi_status status = sumi_safetensors_open(c->context, path, &file);
+  if (status != SUMI_OK) return cli_report(c, status);
+
+  const char *key, *value;
+  for (size_t i = 0; sumi_safetensors_metadata_at(file, i, &key, &value); i++) {
+    print_clean(key);
+    printf(": ");
+    print_clean(value);
+    putchar('\n');
+  }
+  size_t name_width = 4, count = sumi_safetensors_count(file);
+  double elements = 0, bytes = 0;
+  for (size_t i = 0; i < count; i++) {
+    const size_t length = strlen(sumi_safetensors_tensor_at(file, i)->name);
+    if (length > name_width) name_width = length < 64 ? length : 64;
+  }
+  printf("%-*s  %-5s %-22s %12s\n", (int)name_width, "name", "dtype", "shape", "bytes");
+  for (size_t i = 0; i < count && status == SUMI_OK; i++) {
+    const sumi_safetensors_tensor *t = sumi_safetensors_tensor_at(file, i);
+    elements += (double)t->count;
+    bytes += (double)t->bytes;
+    status = print_tensor(c, file, t, (int)name_width, with_stats);
+  }
+  printf("%zu tensors, %.0f elements, ", count, elements);
+  print_size(bytes);
+  putchar('\n');
+  sumi_safetensors_close(file);
+  return status;
+}
+
+static sumi_status run(cli *c, const void *arguments_, int operand_count, char **operands) {
+  const arguments *a = arguments_;
+  for (int i = 0; i < operand_count; i++) {
+    if (operand_count > 1) printf("%s%s:\n", i ? "\n" : "", operands[i]);
+    const sumi_status status = inspect_safetensors(c, operands[i], a->stats);
+    if (status != SUMI_OK) return status;
+  }
+  return SUMI_OK;
+}
+
+const cli_command cli_inspect = {
+    .name = "inspect",
+    .operand = "FILE...",
+    .min_operands = 1,
+    .max_operands = 1 << 20,
+    .summary = "list the tensors of a safetensors file",
+    .details = "For each tensor its name, type, shape and size in bytes, then the totals; the file's metadata first.\n",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .defaults = &defaults,
+    .arguments_bytes = sizeof defaults,
+    .run = run,
+};

@@ -1,0 +1,138 @@
+/* The command `sumi`: finds the subcommand, parses its options, gives it a context, and turns what it returns into the
+ * exit code. */
+#include "cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern const cli_command cli_inspect;
+
+const cli_command *const cli_commands[] = {
+    &cli_inspect,
+};
+const size_t cli_command_count = sizeof cli_commands / sizeof *cli_commands;
+
+sumi_status cli_fail(const cli *c, sumi_status code, const char *format, ...) {
+  va_list args;
+  fprintf(stderr, "sumi%s%s: ", c->command ? " " : "", c->command ? c->command : "");
+  va_start(args, format);
+  vfprintf(stderr, format, args);
+  va_end(args);
+  fputc('\n', stderr);
+  return code;
+}
+
+sumi_status cli_report(const cli *c, sumi_status code) {
+  if (code == SUMI_OK) return code;
+  const char *sentence = sumi_context_error(c->context);
+  return cli_fail(c, code, "%s", *sentence ? sentence : sumi_status_text(code));
+}
+
+void cli_note(const cli *c, const char *format, ...) {
+  if (c->quiet) return;
+  va_list args;
+  va_start(args, format);
+  vfprintf(stderr, format, args);
+  va_end(args);
+  fputc('\n', stderr);
+}
+
+/* The commands, or those that begin with the word `group`. */
+static void print_commands(FILE *to, const char *group) {
+  const size_t length = group ? strlen(group) : 0;
+  for (size_t i = 0; i < cli_command_count; i++) {
+    const cli_command *command = cli_commands[i];
+    if (group && (strncmp(command->name, group, length) != 0 || command->name[length] != ' ')) continue;
+    fprintf(to, "  %-20s %s\n", command->name, command->summary);
+  }
+}
+
+static void print_usage(FILE *to) {
+  fprintf(to, "sumi %s: diffusion models from nothing\n\nusage: sumi COMMAND [OPTION...]\n\n", sumi_version());
+  print_commands(to, NULL);
+  fprintf(to, "\n`sumi COMMAND --help` explains one. Exit codes:");
+#define SUMI_X(name, number, text) fprintf(to, "%s %d %s", number ? "," : "", number, text);
+  SUMI_STATUS_LIST(SUMI_X)
+#undef SUMI_X
+  fprintf(to, ".\n");
+}
+
+/* The command that argv[0] (and argv[1]) name; *words is how many words that took. */
+static const cli_command *find_command(int argc, char **argv, int *words) {
+  for (size_t i = 0; i < cli_command_count; i++) {
+    const char *name = cli_commands[i]->name, *space = strchr(name, ' ');
+    const size_t first = space ? (size_t)(space - name) : strlen(name);
+    if (strlen(argv[0]) != first || memcmp(argv[0], name, first) != 0) continue;
+    if (space && (argc < 2 || strcmp(argv[1], space + 1) != 0)) continue;
+    *words = space ? 2 : 1;
+    return cli_commands[i];
+  }
+  return NULL;
+}
+
+static bool is_group(const char *word) {
+  const size_t length = strlen(word);
+  for (size_t i = 0; i < cli_command_count; i++)
+    if (strncmp(cli_commands[i]->name, word, length) == 0 && cli_commands[i]->name[length] == ' ') return true;
+  return false;
+}
+
+/* No such command: help where it was asked for, else a complaint. Returns the exit code. */
+static int without_command(const cli *c, int argc, char **argv) {
+  const bool asks = argc > 0 && (!strcmp(argv[argc - 1], "--help") || !strcmp(argv[argc - 1], "-h"));
+  if (argc > 0 && is_group(argv[0])) {
+    if (!asks && argc > 1)
+      return (int)cli_fail(c, SUMI_INVALID, "unknown command `%s %s`; see `sumi %s --help`", argv[0], argv[1], argv[0]);
+    print_commands(asks ? stdout : stderr, argv[0]);
+    return asks ? SUMI_OK : SUMI_INVALID;
+  }
+  if (asks || (argc > 0 && strcmp(argv[0], "help") == 0)) {
+    print_usage(stdout);
+    return SUMI_OK;
+  }
+  if (argc > 0 && strcmp(argv[0], "--version") == 0) {
+    printf("sumi %s\n", sumi_version());
+    return SUMI_OK;
+  }
+  if (argc > 0) return (int)cli_fail(c, SUMI_INVALID, "unknown command `%s`; see `sumi --help`", argv[0]);
+  print_usage(stderr);
+  return SUMI_INVALID;
+}
+
+static void log_message(void *user, sumi_log_level level, const char *message) {
+  if (level != SUMI_LOG_DEBUG) cli_note(user, "%s", message);
+}
+
+static sumi_status run_command(cli *c, const cli_command *command, const void *arguments, int operand_count,
+                               char **operands) {
+  const sumi_context_options options = {
+      .threads = (int)c->threads, .max_isa = c->isa, .log = log_message, .log_user = c};
+  sumi_status status = sumi_context_create(&options, &c->context);
+  if (status != SUMI_OK)
+    return cli_fail(c, status, "cannot start with --threads %lld%s%s: %s", (long long)c->threads,
+                    c->isa ? " --isa " : "", c->isa ? c->isa : "", sumi_status_text(status));
+  status = command->run(c, arguments, operand_count, operands);
+  sumi_context_free(c->context);
+  return status;
+}
+
+int main(int argc, char **argv) {
+  cli c = {0};
+  int words = 0, operand_count = 0, exit_code = SUMI_OK;
+  const cli_command *command = argc > 1 ? find_command(argc - 1, argv + 1, &words) : NULL;
+  if (!command) return without_command(&c, argc - 1, argv + 1);
+  c.command = command->name;
+  void *arguments = calloc(1, command->arguments_bytes + 1);
+  if (!arguments) return (int)cli_fail(&c, SUMI_NO_MEMORY, "out of memory");
+  char **rest = argv + 1 + words;
+  if (cli_parse(&c, command, argc - 1 - words, rest, arguments, &operand_count, &exit_code))
+    exit_code = (int)run_command(&c, command, arguments, operand_count, rest);
+  free(arguments);
+  /* Output that could not be written (a full disk, a closed pipe) is a failure too. */
+  if ((fflush(stdout) != 0 || ferror(stdout)) && exit_code == SUMI_OK)
+    exit_code = (int)cli_fail(&c, SUMI_IO, "cannot write to standard output: %s", strerror(errno));
+  return exit_code;
+}
