@@ -1,2 +1,23 @@
 list(APPEND SUMI_SOURCES
   src/cpu/backend.c)
+
+# These are compiled once for each instruction set; src/cpu/isa/dispatch.h has the rules.
+set(SUMI_ISA_SOURCES
+  src/cpu/isa/convert.c)
+
+function(sumi_isa name)
+  set(objects sumi_isa_${name})
+  add_library(${objects} OBJECT ${SUMI_ISA_SOURCES})
+  target_include_directories(${objects} PRIVATE include src)
+  target_compile_definitions(${objects} PRIVATE SUMI_ISA=${name} _POSIX_C_SOURCE=200809L)
+  target_compile_options(${objects} PRIVATE -fno-math-errno -fno-trapping-math -ffp-contract=fast ${ARGN})
+  set(SUMI_SOURCES ${SUMI_SOURCES} $<TARGET_OBJECTS:${objects}> PARENT_SCOPE)
+endfunction()
+
+sumi_isa(generic)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  sumi_isa(avx2 -mavx2 -mfma -mf16c)
+  sumi_isa(avx512 -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
+  sumi_isa(avx512_bf16 -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16
+           -mprefer-vector-width=512)
+endif()

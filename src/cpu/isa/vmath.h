@@ -1,0 +1,114 @@
+/* Elementary functions on vectors of floats: argument reduction and a polynomial each. The polynomials are minimax
+ * fits of our own (weighted least squares with Lawson's reweighting); reductions follow Cody and Waite, "Software
+ * Manual for the Elementary Functions". tests/cpu_math_test.c measures the bounds that are stated here, against
+ * double precision, in units in the last place (ulp) of the exact result unless said otherwise. */
+#ifndef SUMI_SRC_CPU_ISA_VMATH_H
+#define SUMI_SRC_CPU_ISA_VMATH_H
+
+#include "cpu/isa/simd.h"
+
+/* 2^n x for -250 <= n <= 250, right for overflow and subnormal results too. */
+static inline vf vscale2(vf x, vi n) {
+#if defined(SUMI__SIMD_AVX512)
+  return (vf)_mm512_scalef_ps((__m512)x, _mm512_cvtepi32_ps((__m512i)n));
+#else
+  const vi half = n >> 1;
+  return x * (vf)((half + 127) << 23) * (vf)((n - half + 127) << 23);
+#endif
+}
+
+/* e^x: 1.1 ulp; 0 below -104, infinity above 88.73. NaN stays NaN. */
+static inline vf vexp(vf x) {
+  x = vmin(vset(89.0f), vmax(vset(-105.0f), x));
+  const vf sum = vround_sum(x * 1.44269504f), n = vround_value(sum);
+  const vf r = (x - n * 0.693359375f) - n * -2.12194440e-4f; /* ln 2 in two parts, the first of 10 bits */
+  const vf p = 0.5f + r * (0.166665733f + r * (0.0416663624f + r * (0.00836377591f + r * 0.00139421609f)));
+  return vscale2(1.0f + (r + r * r * p), vround_bits(sum));
+}
+
+/* ln x: 1.0 ulp; -infinity at 0, NaN below it. */
+static inline vf vlog(vf x) {
+  const vm small = vlt(x, vset(1.17549435e-38f));
+  const vf y = vselect(small, x * 8388608.0f, x);
+  vi bits = (vi)y + (0x3f800000 - 0x3f3504f3); /* so that the exponent steps at sqrt(1/2) */
+  const vf e = __builtin_convertvector((bits >> 23) - 127, vf) - vselect(small, vset(23.0f), vzero());
+  const vf f = (vf)((bits & 0x007fffff) + 0x3f3504f3) - 1.0f;
+  vf p = 0.130084395f + f * -0.0782466009f;
+  p = 0.141630128f + f * (-0.13209866f + f * p);
+  p = 0.200030327f + f * (-0.166110098f + f * p);
+  p = 0.333333075f + f * (-0.250015259f + f * p);
+  p = f * f * (-0.499999881f + f * p);
+  vf result = e * 0.693359375f + (f + (p + e * -2.12194440e-4f));
+  result = vselect(vlt(x, vset(INFINITY)), result, x); /* infinity and NaN */
+  result = vselect(veq(x, vzero()), vset(-INFINITY), result);
+  return vselect(vlt(x, vzero()), vset(NAN), result);
+}
+
+/* sin and cos of x at once: 9e-8 absolutely for |x| up to SUMI__SINCOS_MAX. */
+#if defined(SUMI__SIMD_AVX512) || defined(SUMI__SIMD_AVX2) || defined(__FP_FAST_FMAF)
+#define SUMI__SINCOS_MAX 60000.0f
+#else
+#define SUMI__SINCOS_MAX 6000.0f
+#endif
+static inline void vsincos(vf x, vf *sine, vf *cosine) {
+  const vf sum = vround_sum(x * 0.636619772f), n = vround_value(sum);
+#if defined(SUMI__SIMD_AVX512) || defined(SUMI__SIMD_AVX2) || defined(__FP_FAST_FMAF)
+  const vf r = ((x - n * 1.57079637f) - n * -4.37113883e-8f) - n * -1.71512489e-15f;
+#else /* parts of so few bits that their products with n are exact */
+  const vf r = (((x - n * 1.5703125f) - n * 4.83751297e-4f) - n * 7.54953362e-8f) - n * 2.56334407e-12f;
+#endif
+  const vf s = r * r;
+  const vf a = r + r * s * (-0.166666672f + s * (0.00833332911f + s * (-0.000198392561f + s * 2.71756448e-06f)));
+  const vf b = 1.0f + s * (-0.5f + s * (0.0416666456f + s * (-0.0013887306f + s * 2.44312032e-05f)));
+  const vi q = vround_bits(sum);
+  const vm even = vlti((q & 1), vseti(1));
+  *sine = (vf)((vi)vselect(even, a, b) ^ ((q & 2) << 30));
+  *cosine = (vf)((vi)vselect(even, b, a) ^ (((q + 1) & 2) << 30));
+}
+
+/* Larger arguments, infinities and NaN go through the C library, one by one. */
+static inline vf vsin(vf x) {
+  vf s, c;
+  vsincos(x, &s, &c);
+  if (!vany(vlt(vset(SUMI__SINCOS_MAX), vabs(x))) && !vany(vnan(x))) return s;
+  for (int i = 0; i < V; i++) s[i] = sinf(x[i]);
+  return s;
+}
+static inline vf vcos(vf x) {
+  vf s, c;
+  vsincos(x, &s, &c);
+  if (!vany(vlt(vset(SUMI__SINCOS_MAX), vabs(x))) && !vany(vnan(x))) return c;
+  for (int i = 0; i < V; i++) c[i] = cosf(x[i]);
+  return c;
+}
+
+/* 1 / (1 + e^-x): 2.5 ulp. */
+static inline vf vsigmoid(vf x) { return 1.0f / (1.0f + vexp(-x)); }
+
+/* x / (1 + e^-x): 2.5 ulp. */
+static inline vf vsilu(vf x) { return x / (1.0f + vexp(-x)); }
+
+/* tanh x: 2 ulp. */
+static inline vf vtanh(vf x) {
+  const vf a = vabs(x), s = x * x;
+  const vf p = 0.133319587f + s * (-0.0537866801f + s * (0.0208053775f + s * -0.00590586057f));
+  const vf small = x + x * (s * (-0.333332986f + s * p));
+  const vf large = 1.0f - 2.0f / (vexp(a + a) + 1.0f);
+  return vselect(vlt(a, vset(0.6f)), small, vcopysign(large, x));
+}
+
+/* erf x: 2.5 ulp. Above 0.9 it is 1 - exp(-x Q(x)). */
+static inline vf verf(vf x) {
+  const vf a = vmin(vset(4.05f), vabs(x)), s = x * x;
+  vf p = 0.112837195f + s * (-0.0268607531f + s * (0.0052044359f + s * (-0.000818192726f + s * 8.53883903e-05f)));
+  p = x * (1.12837923f + s * (-0.376126349f + s * p));
+  vf q = -0.0236531049f + a * (0.00359083433f + a * (-0.000310085801f + a * 9.95892879e-06f));
+  q = 1.1286298f + a * (0.635227382f + a * (0.106110707f + a * q));
+  const vf large = vcopysign(1.0f - vexp(-a * q), x);
+  return vselect(vlt(vabs(x), vset(0.9f)), p, large);
+}
+
+/* x Phi(x), Phi the normal distribution function: 1e-7 max(1, |x|) absolutely. */
+static inline vf vgelu(vf x) { return (0.5f * x) * (1.0f + verf(x * 0.707106781f)); }
+
+#endif
