@@ -32,7 +32,12 @@ typedef struct sumi__pad_attrs {
   int64_t before[SUMI_MAX_RANK], after[SUMI_MAX_RANK];
 } sumi__pad_attrs;
 
-/* softmax, log_softmax: over the last dimension, x -> y of the same dtype. */
+/* softmax, log_softmax: over the last dimension, x -> y of the same dtype.
+ * geglu: x (..., 2D) -> y (..., D). geglu_grad: dy (..., D), x (..., 2D) -> dx like x.
+ * embedding: table (V, D), ids i32 or i64 (...) -> y (..., D) like the table. embedding_grad: dy, ids -> dtable (V, D)
+ * f32; its attribute is V, one int64_t.
+ * cross_entropy: logits (N, C) f32, labels i32 or i64 (N) -> loss () f32. cross_entropy_grad: dloss, logits, labels ->
+ * dlogits f32. The attribute of both is the smoothing, one float. */
 
 /* matmul: a (..., M, K), b (..., K, N), [bias (N) f32] -> y (..., M, N) of `dtype`; a transposed operand is stored
  * with its last two dimensions swapped. Both operands have the same dtype, f32 or bf16. */
@@ -84,11 +89,12 @@ typedef struct sumi__attention_attrs {
 /* random_uniform, random_normal: state (2) i64 -> y f32. dropout: x, state -> y.
  * Element 4i+j of the result comes from lane j of Philox4x32-10 with key = the seed's two halves and counter =
  * (i low, i high, the state's counter low, stream): the same numbers on every backend and with any number of threads.
+ * A normal takes two lanes: lanes 0 and 1 make elements 4i and 4i+1, lanes 2 and 3 the next two. ops/random.h has it.
  */
 typedef struct sumi__random_attrs {
   int stream;
-  float p; /* dropout: the probability of zero */
-  sumi_shape shape;
+  float p;          /* dropout: the probability of zero */
+  sumi_shape shape; /* of random_uniform and random_normal */
 } sumi__random_attrs;
 
 #endif

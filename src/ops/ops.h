@@ -26,4 +26,38 @@ typedef struct sumi__pair {
 /* x >= this is x > 0. */
 #define SUMI__SMALLEST_F32 0x1p-149f
 
+/* ---- For operators that move values (src/ops/strided.c) ---- */
+
+/* Bytes of one element of a tensor as reference kernels see it: f32 for every floating-point type. */
+size_t sumi__reference_bytes(const sumi_tensor *t);
+/* Row-major strides in elements. */
+void sumi__strides(const sumi_shape *shape, int64_t strides[SUMI_MAX_RANK]);
+/* Copies a box of elements of `bytes` bytes each, every side with strides of its own (in elements). */
+void sumi__copy_strided(void *to, const int64_t *to_strides, const void *from, const int64_t *from_strides,
+                        const sumi_shape *box, size_t bytes);
+
+/* ---- For reductions (src/ops/reduce.c) ---- */
+
+/* Adds a reduction over the axes, checking them. */
+sumi_tensor *sumi__reduce(sumi_graph *g, const sumi__op *op, sumi_tensor *x, int n, const int *axes, bool keep);
+/* Shape rule: the axes go, or stay with size 1; f32. */
+bool sumi__infer_reduce(sumi_graph *g, sumi__node *n);
+/* The operand's shape with size 1 along the reduced axes. */
+sumi_shape sumi__reduced_shape(const sumi__node *n);
+/* A walk over the operand: element `r` of those that go into result `o` is at index sumi__reduce_at(w, o, r). */
+typedef struct sumi__reduce_walk {
+  int64_t results, each; /* o below `results`, r below `each` */
+  int n_kept, n_reduced;
+  int64_t kept[SUMI_MAX_RANK], kept_strides[SUMI_MAX_RANK], reduced[SUMI_MAX_RANK], reduced_strides[SUMI_MAX_RANK];
+} sumi__reduce_walk;
+void sumi__reduce_walk_init(sumi__reduce_walk *w, const sumi__node *n);
+int64_t sumi__reduce_at(const sumi__reduce_walk *w, int64_t o, int64_t r);
+
+/* softmax and log_softmax: the operator works on the last dimension; another axis is brought there and back. */
+sumi_tensor *sumi__along_last(sumi_graph *g, const sumi__op *op, sumi_tensor *x, int axis);
+bool sumi__infer_rows(sumi_graph *g, sumi__node *n);
+
+/* For random operators: checks the state. */
+bool sumi__infer_random_state(sumi_graph *g, const sumi__op *op, const sumi_tensor *state);
+
 #endif

@@ -5,26 +5,44 @@ list(APPEND SUMI_SOURCES
   src/ops/broadcast.c
   src/ops/cast.c
   src/ops/clamp.c
+  src/ops/concat.c
   src/ops/cos.c
+  src/ops/cross_entropy.c
   src/ops/div.c
+  src/ops/dropout.c
   src/ops/elementwise.c
+  src/ops/embedding.c
   src/ops/erf.c
   src/ops/exp.c
+  src/ops/geglu.c
   src/ops/gelu.c
+  src/ops/hinge_loss.c
   src/ops/leaky_relu.c
   src/ops/log.c
+  src/ops/log_softmax.c
+  src/ops/max.c
   src/ops/maximum.c
+  src/ops/mean.c
+  src/ops/mse_loss.c
   src/ops/mul.c
+  src/ops/pad.c
+  src/ops/permute.c
   src/ops/quick_gelu.c
+  src/ops/random.c
+  src/ops/reduce.c
   src/ops/relu.c
   src/ops/reshape.c
+  src/ops/rows.c
   src/ops/sigmoid.c
   src/ops/silu.c
   src/ops/sin.c
+  src/ops/slice.c
+  src/ops/softmax.c
   src/ops/sqrt.c
   src/ops/square.c
   src/ops/step.c
   src/ops/stop_gradient.c
+  src/ops/strided.c
   src/ops/sub.c
   src/ops/sum.c
   src/ops/tanh.c)
