@@ -1,0 +1,2 @@
+list(APPEND SUMI_SOURCES
+  src/models/score_unet.c)

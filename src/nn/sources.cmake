@@ -1,0 +1,3 @@
+list(APPEND SUMI_SOURCES
+  src/nn/layers.c
+  src/nn/param.c)
