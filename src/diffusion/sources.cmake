@@ -1,0 +1,2 @@
+list(APPEND SUMI_SOURCES
+  src/diffusion/ve_sde.c)
