@@ -10,6 +10,7 @@ static const struct {
 #define SUMI_OP(name, cpu) SUMI_CPU_ROW_##cpu(name)
 #define SUMI_ELEMENTWISE(name)
 #include "ops/ops.def"
+    {&sumi__op_fused, {&sumi__cpu_fused, NULL}},
     {NULL, {NULL, NULL}},
 };
 
@@ -28,7 +29,7 @@ sumi_status sumi_backend_cpu(sumi_context *ctx, sumi_backend **out) {
   backend->ctx = ctx;
   backend->name = "cpu";
   backend->kernels = kernels;
-  backend->fuses = false;
+  backend->fuses = true;
   *out = backend;
   return SUMI_OK;
 }

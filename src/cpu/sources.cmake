@@ -1,8 +1,10 @@
 list(APPEND SUMI_SOURCES
-  src/cpu/backend.c)
+  src/cpu/backend.c
+  src/cpu/fused.c)
 
 # These are compiled once for each instruction set; src/cpu/isa/dispatch.h has the rules.
 set(SUMI_ISA_SOURCES
+  src/cpu/isa/blocks.c
   src/cpu/isa/convert.c)
 
 function(sumi_isa name)

@@ -118,6 +118,16 @@ static inline vf vsqrt(vf a) {
   return a;
 }
 #endif
+/* a b + c, rounded once where the processor can: for where accuracy rests on it. */
+#if defined(SUMI__SIMD_AVX512)
+#define SUMI__SIMD_FMA 1
+static inline vf vfma(vf a, vf b, vf c) { return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+#elif defined(SUMI__SIMD_AVX2)
+#define SUMI__SIMD_FMA 1
+static inline vf vfma(vf a, vf b, vf c) { return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+#else
+static inline vf vfma(vf a, vf b, vf c) { return a * b + c; }
+#endif
 static inline vf vabs(vf a) { return (vf)((vu)a & 0x7fffffffu); }
 static inline vf vcopysign(vf size, vf sign) { return (vf)(((vu)size & 0x7fffffffu) | ((vu)sign & 0x80000000u)); }
 
@@ -186,7 +196,7 @@ static inline vf vfrom_f16(vh h) {
 
 static inline vh vto_f16(vf x) {
 #if defined(SUMI__SIMD_AVX512)
-  return (vh)_mm512_cvtps_ph((__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  return (vh)_mm512_maskz_cvtps_ph((__mmask16)0xffff, (__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 #elif defined(SUMI__SIMD_AVX2)
   return (vh)_mm256_cvtps_ph((__m256)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 #else

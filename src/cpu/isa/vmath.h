@@ -45,15 +45,15 @@ static inline vf vlog(vf x) {
 }
 
 /* sin and cos of x at once: 9e-8 absolutely for |x| up to SUMI__SINCOS_MAX. */
-#if defined(SUMI__SIMD_AVX512) || defined(SUMI__SIMD_AVX2) || defined(__FP_FAST_FMAF)
+#if defined(SUMI__SIMD_FMA)
 #define SUMI__SINCOS_MAX 60000.0f
 #else
 #define SUMI__SINCOS_MAX 6000.0f
 #endif
 static inline void vsincos(vf x, vf *sine, vf *cosine) {
   const vf sum = vround_sum(x * 0.636619772f), n = vround_value(sum);
-#if defined(SUMI__SIMD_AVX512) || defined(SUMI__SIMD_AVX2) || defined(__FP_FAST_FMAF)
-  const vf r = ((x - n * 1.57079637f) - n * -4.37113883e-8f) - n * -1.71512489e-15f;
+#if defined(SUMI__SIMD_FMA)
+  const vf r = vfma(n, vset(1.71512489e-15f), vfma(n, vset(4.37113883e-8f), vfma(n, vset(-1.57079637f), x)));
 #else /* parts of so few bits that their products with n are exact */
   const vf r = (((x - n * 1.5703125f) - n * 4.83751297e-4f) - n * 7.54953362e-8f) - n * 2.56334407e-12f;
 #endif

@@ -1,0 +1,183 @@
+/* Elementwise chains, and each elementwise operator by itself, against the operators' scalar functions. */
+#include "cpu_compare.h"
+
+#include "ops/ops.h"
+
+/* ---- Random chains over random shapes, types and ways of broadcasting ---- */
+
+static sumi_shape random_shape(uint32_t *r) {
+  static const int64_t sizes[] = {1, 2, 3, 4, 5, 7, 16, 17, 32, 33, 64, 100, 130, 700, 1500};
+  sumi_shape shape;
+  do {
+    shape = sumi_shape_make(compare_below(r, 5), (int64_t[]){1, 1, 1, 1, 1});
+    for (int d = 0; d < shape.rank; d++) shape.dims[d] = sizes[compare_below(r, 15)];
+  } while (sumi_shape_count(&shape) > 60000);
+  return shape;
+}
+
+/* A shape that repeats to `full`: some dimensions are 1, some leading ones missing. */
+static sumi_shape random_part(uint32_t *r, const sumi_shape *full) {
+  sumi_shape part = *full;
+  if (compare_below(r, 3) == 0) return part;
+  for (int d = 0; d < part.rank; d++)
+    if (compare_below(r, 2)) part.dims[d] = 1;
+  int skip = 0;
+  while (skip < part.rank && part.dims[skip] == 1 && compare_below(r, 2)) skip++;
+  return sumi_shape_make(part.rank - skip, part.dims + skip);
+}
+
+static sumi_tensor *random_operator(sumi_graph *g, uint32_t *r, sumi_tensor *a, sumi_tensor *b) {
+  switch (compare_below(r, 16)) {
+  case 0: return sumi_add(g, a, b);
+  case 1: return sumi_sub(g, a, b);
+  case 2: return sumi_mul(g, a, b);
+  case 3: return sumi_maximum(g, a, b);
+  case 4: return sumi_affine(g, a, 0.7f, -0.3f);
+  case 5: return sumi_tanh(g, a);
+  case 6: return sumi_sigmoid(g, a);
+  case 7: return sumi_silu(g, a);
+  case 8: return sumi_gelu(g, a);
+  case 9: return sumi_sin(g, a);
+  case 10: return sumi_abs(g, a);
+  case 11: return sumi_clamp(g, a, -0.5f, 0.8f);
+  case 12: return sumi_leaky_relu(g, a, 0.2f);
+  case 13: return sumi_add(g, sumi_silu(g, a), b);
+  case 14: return sumi_div(g, a, sumi_affine(g, sumi_sigmoid(g, b), 1.0f, 1.0f));
+  default: return sumi_erf(g, a);
+  }
+}
+
+static sumi_tensor *random_chain(compare_graph *c, sumi_shape *full) {
+  static const sumi_dtype types[] = {SUMI_F32, SUMI_F32, SUMI_BF16, SUMI_F16, SUMI_U8, SUMI_I32};
+  uint32_t r = c->seed * 747796405u + 1u;
+  for (int k = 0; k < 8; k++) compare_next(&r);
+  *full = random_shape(&r);
+  sumi_tensor *values[40];
+  int n = 0;
+  const int n_inputs = 1 + compare_below(&r, 5), n_ops = compare_below(&r, 14);
+  for (int i = 0; i < n_inputs; i++) {
+    const sumi_shape part = random_part(&r, full);
+    values[n++] = sumi_cast(c->g, compare_input(c, types[compare_below(&r, 6)], part, 1.0f, 0.0f), SUMI_F32);
+  }
+  for (int k = 0; k < n_ops; k++) {
+    sumi_tensor *b = values[compare_below(&r, n)];
+    values[n] = random_operator(c->g, &r, values[n - 1 - compare_below(&r, n < 3 ? n : 3)], b);
+    n++;
+  }
+  return values[n - 1];
+}
+
+static void build_f32(compare_graph *c, const void *arg) {
+  sumi_shape full;
+  (void)arg;
+  sumi_tensor *y = random_chain(c, &full);
+  c->outputs[c->n_outputs++] = sumi_broadcast(c->g, y, full);
+}
+
+static void build_narrow(compare_graph *c, const void *arg) {
+  sumi_shape full;
+  sumi_tensor *y = random_chain(c, &full);
+  c->outputs[c->n_outputs++] = sumi_cast(c->g, sumi_broadcast(c->g, y, full), *(const sumi_dtype *)arg);
+}
+
+static void test_chains(void **state) {
+  (void)state;
+  for (uint32_t seed = 1; seed <= 150; seed++) compare_all("chain", seed, build_f32, NULL, 2e-5, 2e-5);
+}
+
+static void test_narrow_chains(void **state) {
+  (void)state;
+  for (uint32_t seed = 1; seed <= 60; seed++) {
+    compare_all("chain to bf16", seed, build_narrow, &(sumi_dtype){SUMI_BF16}, 2e-5, 0x1p-8);
+    compare_all("chain to f16", seed, build_narrow, &(sumi_dtype){SUMI_F16}, 2e-5, 0x1p-10);
+  }
+}
+
+/* ---- Each operator on ordinary and special numbers ---- */
+
+static const float specials[] = {0.0f,    -0.0f,    1.0f,    -1.0f,  INFINITY, -INFINITY, NAN,      1e-40f, -1e-40f,
+                                 3.4e38f, -3.4e38f, 88.7f,   -87.3f, 100.0f,   -100.0f,   0.5f,     0.6f,   0.9f,
+                                 -0.9f,   1e-30f,   70000.f, -1e9f,  3.14159f, 1.57080f,  6.28319f, 25.f,   -25.f};
+
+static sumi_tensor *apply(sumi_graph *g, const char *name, sumi_tensor *a, sumi_tensor *b) {
+#define CASE(op)                                                                                                       \
+  if (strcmp(name, #op) == 0) return sumi_##op(g, a);
+#define CASE_2(op)                                                                                                     \
+  if (strcmp(name, #op) == 0) return sumi_##op(g, a, b);
+  CASE(abs)
+  CASE(cos)
+  CASE(erf) CASE(exp) CASE(gelu) CASE(log) CASE(quick_gelu) CASE(relu) CASE(sigmoid) CASE(silu) CASE(sin) CASE(sqrt)
+      CASE(square) CASE(tanh) CASE_2(add) CASE_2(div) CASE_2(maximum) CASE_2(mul) CASE_2(sub)
+#undef CASE
+#undef CASE_2
+          if (strcmp(name, "affine") == 0) return sumi_affine(g, a, 1.5f, -0.25f);
+  if (strcmp(name, "broadcast") == 0) return sumi_broadcast(g, a, SUMI_SHAPE(3, 2000));
+  if (strcmp(name, "cast") == 0) return sumi_cast(g, a, SUMI_BF16);
+  if (strcmp(name, "clamp") == 0) return sumi_clamp(g, a, -0.5f, 2.0f);
+  if (strcmp(name, "leaky_relu") == 0) return sumi_leaky_relu(g, a, 0.1f);
+  if (strcmp(name, "step") == 0) return sumi_step(g, a, 0.5f);
+  return NULL;
+}
+
+static void run_operator(const char *name, const char *isa, bool reference, float *out, int64_t *count) {
+  enum { N = 2000 };
+  sumi_context *ctx = NULL;
+  sumi_graph *g = NULL;
+  sumi_backend *backend = NULL;
+  sumi_program *p = NULL;
+  *count = 0;
+  if (sumi_context_create(&(sumi_context_options){.threads = 1, .max_isa = isa}, &ctx) != SUMI_OK) return;
+  assert_ok(ctx, sumi_graph_create(ctx, &g));
+  assert_ok(ctx, sumi_backend_cpu(ctx, &backend));
+  sumi_tensor *a = sumi_input(g, "a", SUMI_F32, SUMI_SHAPE(N)), *b = sumi_input(g, "b", SUMI_F32, SUMI_SHAPE(N));
+  sumi_tensor *y = apply(g, name, a, b);
+  assert_non_null(y); /* an operator of ops.def that this test does not know */
+  assert_ok(ctx, sumi_compile(backend, g, 1, &y, &(sumi_compile_options){.reference = reference}, &p));
+  const int n_special = (int)(sizeof specials / sizeof *specials);
+  float *values[2] = {sumi_data(p, a), sumi_data(p, b)};
+  uint32_t r = 12345;
+  for (int i = 0; i < N; i++)
+    for (int k = 0; k < 2 && values[k]; k++) {
+      const float u = (float)(compare_next(&r) >> 8) * 0x1p-24f;
+      values[k][i] = i < n_special * n_special ? specials[k ? i / n_special : i % n_special] : 20.0f * u - 10.0f;
+    }
+  assert_ok(ctx, sumi_run(p));
+  *count = sumi__count(y);
+  sumi__to_f32(out, sumi_data(p, y), y->dtype, *count);
+  sumi_program_free(p);
+  sumi_backend_free(backend);
+  sumi_graph_free(g);
+  sumi_context_free(ctx);
+}
+
+static void test_operators(void **state) {
+  static const char *const names[] = {
+#define SUMI_OP(name, cpu)
+#define SUMI_ELEMENTWISE(name) #name,
+#include "ops/ops.def"
+#undef SUMI_OP
+#undef SUMI_ELEMENTWISE
+  };
+  static const char *const isas[] = {"generic", "avx2", "avx512", "avx512_bf16"};
+  static float want[6000], got[6000];
+  char what[100];
+  (void)state;
+  for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+    for (size_t i = 0; i < 4; i++) {
+      int64_t count, n;
+      run_operator(names[k], "generic", true, want, &count);
+      run_operator(names[k], isas[i], false, got, &n);
+      if (!n) continue;
+      snprintf(what, sizeof what, "%s on %s", names[k], isas[i]);
+      compare_values(what, want, got, count, 1e-6, 5e-7);
+    }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_operators),
+      cmocka_unit_test(test_chains),
+      cmocka_unit_test(test_narrow_chains),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
