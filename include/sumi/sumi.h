@@ -6,5 +6,7 @@
 #include "sumi/diffusion.h"
 #include "sumi/io.h"
 #include "sumi/tensor.h"
+#include "sumi/train.h"
+#include "sumi/train.h"
 
 #endif

@@ -1,0 +1,136 @@
+/* sumi/train.h: train a model as a YAML file says, and measure one.
+ *
+ *   sumi_train_config *config = NULL;
+ *   const char *overrides[] = {"data.dir=/data/mnist", "train.epochs=20"};
+ *   if (sumi_train_config_load(ctx, "configs/digits-attention.yaml", 2, overrides, &config) != SUMI_OK) return 1;
+ *   sumi_train_result result;
+ *   sumi_status status = sumi_train_run(ctx, config, NULL, &result);
+ *   sumi_train_config_free(config);
+ *
+ * A training lives in one folder, `train.out`:
+ *   checkpoints/step-00001160.safetensors   everything that is needed to go on exactly where it was
+ *   model/                                  the model itself, for sampling, in diffusers' layout
+ *   log.csv                                 step, epoch, loss, lr, grad_norm, images_per_second, seconds
+ *   samples/epoch-0020.png                  previews
+ * Every file is replaced as a whole: a crash or a full disk at any moment leaves the old one or the new one. A training
+ * that was killed and resumed gives the same weights, bit for bit, as one that was not, for the same number of threads.
+ *
+ * Nothing here prints. A training runs on the thread that calls it, with the context's worker threads and one more that
+ * prepares data; two contexts may train in two threads at once. */
+#ifndef SUMI_TRAIN_H
+#define SUMI_TRAIN_H
+
+#include "sumi/base.h"
+
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Configuration ------------------------------------------------------------------------------------------- */
+
+/* A task ("score", "classifier") and the values of its keys. Immutable. */
+typedef struct sumi_train_config sumi_train_config;
+
+/* Reads a YAML file; `overrides` are `key=value` texts that go before what the file says (may be NULL when
+ * override_count is 0). All that is not given has its default. Free with sumi_train_config_free.
+ * Errors: IO; FORMAT (YAML that cannot be read, an unknown key: the line names the file, the line number and the
+ * nearest key there is; a value of another type or out of range); INVALID (an override without `=`); NO_MEMORY. */
+SUMI_API sumi_status sumi_train_config_load(sumi_context *ctx, const char *path, size_t override_count,
+                                            const char *const *overrides, sumi_train_config **out);
+/* NULL is allowed. */
+SUMI_API void sumi_train_config_free(sumi_train_config *config);
+
+/* The value of a key ("train.lr", "task") as one would write it in YAML; NULL for an unknown one. Lent until the
+ * configuration is freed. */
+SUMI_API const char *sumi_train_config_get(const sumi_train_config *config, const char *key);
+
+/* The tasks, i from 0; NULL beyond the last. Static. */
+SUMI_API const char *sumi_train_task_at(size_t i);
+
+/* What there is to know about a key. All pointers are static. */
+typedef struct sumi_train_key {
+  const char *name;           /* "train.lr" */
+  const char *type;           /* "integer", "number", "true or false", "choice", "text" */
+  const char *const *choices; /* of a choice, ended by NULL; else NULL */
+  double low, high;           /* of integers and numbers, both allowed */
+  const char *default_value;
+  const char *meaning; /* one sentence */
+} sumi_train_key;
+
+/* The i-th key of a task, i from 0; false beyond the last and for an unknown task. */
+SUMI_API bool sumi_train_key_at(const char *task, size_t i, sumi_train_key *out);
+
+/* ---- Training ------------------------------------------------------------------------------------------------ */
+
+/* Where a training is, after a step. */
+typedef struct sumi_train_progress {
+  int64_t step, total_steps;             /* steps done, of all epochs */
+  int64_t epoch, epochs;                 /* the epoch that the step belongs to, 0 for the first */
+  int64_t step_in_epoch, steps_in_epoch; /* done */
+  double loss;                           /* of this step's batch */
+  double epoch_loss;                     /* the mean over the epoch so far, each picture counting once */
+  double lr, grad_norm;                  /* of this step; the norm before clipping */
+  double images_per_second;              /* of late */
+  double seconds, seconds_left;          /* since this process began to train; expected from here */
+} sumi_train_progress;
+
+typedef struct sumi_train_callbacks {
+  void *user;
+  /* After every step. May be NULL. */
+  void (*progress)(void *user, const sumi_train_progress *progress);
+  /* A sentence for people, without a newline: what the program needs, an epoch's mean loss, a file that was written.
+   * Valid during the call. May be NULL. */
+  void (*line)(void *user, const char *text);
+  /* Asked before every step; true saves a checkpoint and ends with CANCELLED. May be NULL. It may read an atomic that
+   * a signal handler sets. */
+  bool (*should_stop)(void *user);
+} sumi_train_callbacks;
+
+typedef struct sumi_train_options {
+  /* Go on from the newest checkpoint in `train.out`; where there is none yet, begin. Without it a folder that holds a
+   * checkpoint already is refused. */
+  bool resume;
+  sumi_train_callbacks callbacks;
+} sumi_train_options;
+
+typedef struct sumi_train_result {
+  int64_t steps, epochs; /* done in all, those before a resumption included */
+  double epoch_loss;     /* the mean over the last epoch that was completed; NaN if none was */
+  double accuracy;       /* classifier: on the test pictures after the last epoch; NaN for other tasks */
+} sumi_train_result;
+
+/* Trains until the configured end. options and result may be NULL.
+ * Errors: CANCELLED (should_stop; what was done is saved), NOT_FOUND (no data), IO, FORMAT (data, a damaged
+ * checkpoint), MISMATCH (the checkpoint belongs to another network, or was made with other values of keys that
+ * matter: the line names the first), INVALID (a training is there already), FAILED (the loss is no longer finite),
+ * NO_MEMORY. What was on disk before a failure stays there. */
+SUMI_API sumi_status sumi_train_run(sumi_context *ctx, const sumi_train_config *config,
+                                    const sumi_train_options *options, sumi_train_result *result);
+
+/* ---- Measuring ----------------------------------------------------------------------------------------------- */
+
+typedef struct sumi_train_evaluation {
+  int64_t pictures;
+  double loss;     /* the mean over pictures */
+  double accuracy; /* classifier: share of pictures that are recognised; NaN for other tasks */
+} sumi_train_evaluation;
+
+typedef struct sumi_train_evaluate_options {
+  const char *model; /* a model's folder; NULL: `train.out`/model */
+  bool test_split;   /* the test pictures instead of the training pictures */
+  int64_t repeats;   /* how often to go through them, each time with other noise; 0 means 1 */
+  sumi_train_callbacks callbacks;
+} sumi_train_evaluate_options;
+
+/* The mean loss of a saved model over its data, without changing anything. Times and noise are those of a fixed seed,
+ * so the number is the same every time. Memory and compute type follow `train.batch`, `train.micro_batch` and
+ * `train.compute`. options may be NULL. Errors: as for sumi_train_run. */
+SUMI_API sumi_status sumi_train_evaluate(sumi_context *ctx, const sumi_train_config *config,
+                                         const sumi_train_evaluate_options *options, sumi_train_evaluation *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
