@@ -13,7 +13,7 @@ static inline vf vscale2(vf x, vi n) {
   return (vf)_mm512_scalef_ps((__m512)x, _mm512_cvtepi32_ps((__m512i)n));
 #else
   const vi half = n >> 1;
-  return x * (vf)((half + 127) << 23) * (vf)((n - half + 127) << 23);
+  return x * (vf)((vu)(half + 127) << 23) * (vf)((vu)(n - half + 127) << 23);
 #endif
 }
 
@@ -30,7 +30,7 @@ static inline vf vexp(vf x) {
 static inline vf vlog(vf x) {
   const vm small = vlt(x, vset(1.17549435e-38f));
   const vf y = vselect(small, x * 8388608.0f, x);
-  vi bits = (vi)y + (0x3f800000 - 0x3f3504f3); /* so that the exponent steps at sqrt(1/2) */
+  const vi bits = (vi)((vu)y + (0x3f800000u - 0x3f3504f3u)); /* so that the exponent steps at sqrt(1/2) */
   const vf e = __builtin_convertvector((bits >> 23) - 127, vf) - vselect(small, vset(23.0f), vzero());
   const vf f = (vf)((bits & 0x007fffff) + 0x3f3504f3) - 1.0f;
   vf p = 0.130084395f + f * -0.0782466009f;
@@ -62,8 +62,8 @@ static inline void vsincos(vf x, vf *sine, vf *cosine) {
   const vf b = 1.0f + s * (-0.5f + s * (0.0416666456f + s * (-0.0013887306f + s * 2.44312032e-05f)));
   const vi q = vround_bits(sum);
   const vm even = vlti((q & 1), vseti(1));
-  *sine = (vf)((vi)vselect(even, a, b) ^ ((q & 2) << 30));
-  *cosine = (vf)((vi)vselect(even, b, a) ^ (((q + 1) & 2) << 30));
+  *sine = (vf)((vu)vselect(even, a, b) ^ ((vu)(q & 2) << 30));
+  *cosine = (vf)((vu)vselect(even, b, a) ^ ((vu)((q + 1) & 2) << 30));
 }
 
 /* Larger arguments, infinities and NaN go through the C library, one by one. */
