@@ -1,11 +1,13 @@
 list(APPEND SUMI_SOURCES
   src/cpu/backend.c
-  src/cpu/fused.c)
+  src/cpu/fused.c
+  src/cpu/reduce.c)
 
 # These are compiled once for each instruction set; src/cpu/isa/dispatch.h has the rules.
 set(SUMI_ISA_SOURCES
   src/cpu/isa/blocks.c
-  src/cpu/isa/convert.c)
+  src/cpu/isa/convert.c
+  src/cpu/isa/reduce.c)
 
 function(sumi_isa name)
   set(objects sumi_isa_${name})
