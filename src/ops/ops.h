@@ -11,6 +11,13 @@
 #undef SUMI_OP
 #undef SUMI_ELEMENTWISE
 
+/* ---- For shape rules (src/ops/check.c); `what` names the input in the message ---- */
+
+/* That input i has this type and shape. */
+bool sumi__check_input(sumi_graph *g, const sumi__node *n, int i, const char *what, sumi_dtype dtype, sumi_shape shape);
+/* That input i is of a floating-point type. */
+bool sumi__check_float(sumi_graph *g, const sumi__node *n, int i, const char *what);
+
 /* ---- For elementwise operators (src/ops/elementwise.c) ---- */
 
 /* Shape rule: operands broadcast; the result has the promoted type. All must be of a floating-point type. */

@@ -4,8 +4,13 @@ list(APPEND SUMI_SOURCES
   src/ops/affine.c
   src/ops/broadcast.c
   src/ops/cast.c
+  src/ops/check.c
   src/ops/clamp.c
   src/ops/concat.c
+  src/ops/conv.c
+  src/ops/conv2d.c
+  src/ops/conv2d_input_grad.c
+  src/ops/conv2d_weight_grad.c
   src/ops/cos.c
   src/ops/cross_entropy.c
   src/ops/div.c
@@ -16,10 +21,13 @@ list(APPEND SUMI_SOURCES
   src/ops/exp.c
   src/ops/geglu.c
   src/ops/gelu.c
+  src/ops/group_norm.c
+  src/ops/group_norm_grad.c
   src/ops/hinge_loss.c
   src/ops/leaky_relu.c
   src/ops/log.c
   src/ops/log_softmax.c
+  src/ops/matmul.c
   src/ops/max.c
   src/ops/maximum.c
   src/ops/mean.c
