@@ -46,19 +46,14 @@ done:
   return status;
 }
 
-static sumi_status load_model(const sumi_train_config *config, const char *model, const sumi__dataset *set,
-                              sumi_weights **weights) {
+static sumi_status load_model(const sumi_train_config *config, const char *model, sumi_weights **weights) {
   sumi_status status = SUMI_OK;
   char folder[SUMI__CHECKPOINT_PATH_MAX];
-  sumi_safetensors *file = NULL;
   const int length = snprintf(folder, sizeof folder, "%s/model", config->values.train.out);
   SUMI_CHECK(config->ctx, length > 0 && (size_t)length < sizeof folder, SUMI_INVALID,
              "train.out: the path is too long");
-  SUMI_TRY(config->task->open(config, model ? model : folder, &file));
-  SUMI_TRY(sumi_weights_create(config->ctx, weights));
-  SUMI_TRY(sumi__declare_weights(config, set, *weights, file, NULL));
+  SUMI_TRY(config->task->load(config, model ? model : folder, weights));
 done:
-  sumi_safetensors_close(file);
   return status;
 }
 
@@ -78,7 +73,7 @@ sumi_status sumi_train_evaluate(sumi_context *ctx, const sumi_train_config *conf
                                   config->task->classes, &set));
   sumi__dataset_limit(&set, v->data.limit);
   SUMI_TRY(config->task->check(config, &set));
-  SUMI_TRY(load_model(config, o->model, &set, &weights));
+  SUMI_TRY(load_model(config, o->model, &weights));
   SUMI_TRY(sumi_backend_cpu(ctx, &backend));
   programs = (sumi__batch_programs){.ctx = ctx,
                                     .config = config,

@@ -9,7 +9,6 @@ list(APPEND SUMI_SOURCES
   src/train/ema.c
   src/train/evaluate.c
   src/train/gradients.c
-  src/train/model_file.c
   src/train/optimizer.c
   src/train/schedule.c
   src/train/sgd.c

@@ -35,9 +35,9 @@ struct sumi__task {
                          const char *path);
   /* Saves the model for use as a folder, each file whole or not at all. */
   sumi_status (*save)(const sumi_train_config *config, sumi_weights *weights, const char *folder);
-  /* Opens the safetensors file of a folder that `save` made, after checking that it holds this task's kind of model
-   * with this configuration's shape (MISMATCH). */
-  sumi_status (*open)(const sumi_train_config *config, const char *folder, sumi_safetensors **out);
+  /* Loads what `save` saved, as a set of weights with this task's names; MISMATCH where it is another model than the
+   * configuration's. Free with sumi_weights_free. */
+  sumi_status (*load)(const sumi_train_config *config, const char *folder, sumi_weights **out);
 };
 
 /* All tasks, ended by NULL. */

@@ -1,11 +1,10 @@
 /* The digit classifier: cross-entropy, and the share of test pictures that it recognises after every epoch. */
-#include "models/digit_classifier.h"
-#include "train/model_file.h"
+#include "models/model_folder.h"
 #include "train/task.h"
 
 #include <stddef.h>
 
-enum { CLASSES = 10, SIDE = 28 };
+enum { CLASSES = 10, SIDE = SUMI__DIGIT_SIDE };
 
 typedef struct values {
   double dropout, smoothing;
@@ -44,11 +43,13 @@ static void build(const sumi_train_config *config, const sumi__nn *nn, const sum
 }
 
 static sumi_status save(const sumi_train_config *config, sumi_weights *weights, const char *folder) {
-  return sumi__model_file_save(config->ctx, weights, folder, "digit_classifier");
+  const sumi__digit_classifier_config m = model_config(config);
+  return sumi__digit_classifier_save(config->ctx, folder, &m, weights);
 }
 
-static sumi_status open(const sumi_train_config *config, const char *folder, sumi_safetensors **out) {
-  return sumi__model_file_open(config->ctx, folder, "digit_classifier", out);
+static sumi_status load(const sumi_train_config *config, const char *folder, sumi_weights **out) {
+  sumi__digit_classifier_config found;
+  return sumi__digit_classifier_load(config->ctx, folder, &found, out);
 }
 
 const sumi__task sumi__task_classifier = {.name = "classifier",
@@ -59,4 +60,4 @@ const sumi__task sumi__task_classifier = {.name = "classifier",
                                           .check = check,
                                           .build = build,
                                           .save = save,
-                                          .open = open};
+                                          .load = load};

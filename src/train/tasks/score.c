@@ -1,12 +1,11 @@
 /* The score networks of the MNIST tutorial, by denoising score matching on the variance-exploding process. */
 #include "diffusion/ve_sde.h"
-#include "models/score_unet.h"
-#include "train/model_file.h"
+#include "models/model_folder.h"
 #include "train/task.h"
 
 #include <stddef.h>
 
-enum { CLASSES = 10 };
+enum { CLASSES = 10, SIDE = SUMI__DIGIT_SIDE };
 
 typedef struct values {
   int type;
@@ -32,16 +31,11 @@ static sumi__score_unet_config model_config(const sumi_train_config *config) {
   return m;
 }
 
-/* The side comes back as itself only from these (see score_unet.h). */
-static bool side_fits(int64_t side) { return side >= 28 && side <= 1024 && side % 8 == 4; }
-
 static sumi_status check(const sumi_train_config *config, const sumi__dataset *set) {
   const sumi__score_unet_config m = model_config(config);
-  if (set->height != set->width || !side_fits(set->height) || set->channels != 1)
-    return sumi__fail(
-        config->ctx, SUMI_MISMATCH,
-        "%s: its pictures are %lld x %lld; the score networks draw squares of 28, 36, 44, ... grey pixels",
-        config->values.data.dir, (long long)set->width, (long long)set->height);
+  if (set->height != SIDE || set->width != SIDE || set->channels != 1)
+    return sumi__fail(config->ctx, SUMI_MISMATCH, "%s: its pictures are %lld x %lld; the score networks draw %d x %d",
+                      config->values.data.dir, (long long)set->width, (long long)set->height, SIDE, SIDE);
   return sumi__score_unet_check(config->ctx, &m);
 }
 
@@ -59,11 +53,21 @@ static void build(const sumi_train_config *config, const sumi__nn *nn, const sum
 }
 
 static sumi_status save(const sumi_train_config *config, sumi_weights *weights, const char *folder) {
-  return sumi__model_file_save(config->ctx, weights, folder, "unet");
+  const sumi__score_unet_config m = model_config(config);
+  return sumi__score_unet_save(config->ctx, folder, &m, weights);
 }
 
-static sumi_status open(const sumi_train_config *config, const char *folder, sumi_safetensors **out) {
-  return sumi__model_file_open(config->ctx, folder, "unet", out);
+static sumi_status load(const sumi_train_config *config, const char *folder, sumi_weights **out) {
+  const sumi__score_unet_config m = model_config(config);
+  sumi__score_unet_config found;
+  const sumi_status status = sumi__score_unet_load(config->ctx, folder, &found, out);
+  if (status != SUMI_OK || (found.variant == m.variant && found.sigma == m.sigma)) return status;
+  sumi_weights_free(*out);
+  *out = NULL;
+  return sumi__fail(config->ctx, SUMI_MISMATCH,
+                    "%s: its model is %s with sigma %g; the configuration %s says %s with %g", folder,
+                    sumi__score_unet_variant_name(found.variant), found.sigma, config->path,
+                    sumi__score_unet_variant_name(m.variant), m.sigma);
 }
 
 const sumi__task sumi__task_score = {.name = "score",
@@ -73,4 +77,4 @@ const sumi__task sumi__task_score = {.name = "score",
                                      .check = check,
                                      .build = build,
                                      .save = save,
-                                     .open = open};
+                                     .load = load};
