@@ -2,6 +2,8 @@ list(APPEND SUMI_SOURCES
   src/ops/abs.c
   src/ops/add.c
   src/ops/affine.c
+  src/ops/attention.c
+  src/ops/attention_grad.c
   src/ops/broadcast.c
   src/ops/cast.c
   src/ops/check.c
@@ -24,6 +26,8 @@ list(APPEND SUMI_SOURCES
   src/ops/group_norm.c
   src/ops/group_norm_grad.c
   src/ops/hinge_loss.c
+  src/ops/layer_norm.c
+  src/ops/layer_norm_grad.c
   src/ops/leaky_relu.c
   src/ops/log.c
   src/ops/log_softmax.c
