@@ -1,0 +1,62 @@
+/* Convolutions and their gradients through oneDNN. Weights are packed as it prefers them; activations stay
+ * channels-last. */
+#include "cpu/cpu.h"
+#include "cpu/product.h"
+#include "ops/attrs.h"
+
+static sumi_status plan(const sumi__prep *p, sumi_dtype dtype, sumi__dnn_conv_kind kind, sumi__dnn **out) {
+  const sumi__node *n = p->node;
+  const sumi__conv_attrs *a = n->attrs;
+  /* The tensor on the side of the convolution's output: conv2d's own, or the gradient that comes in. */
+  const sumi_shape *y = kind == SUMI__DNN_CONV              ? &n->outputs[0]->shape
+                        : kind == SUMI__DNN_CONV_INPUT_GRAD ? &n->inputs[0]->shape
+                                                            : &n->inputs[1]->shape;
+  const sumi_shape *x = kind == SUMI__DNN_CONV_INPUT_GRAD ? &n->outputs[0]->shape : &n->inputs[0]->shape;
+  const bool packs = kind != SUMI__DNN_CONV_WEIGHT_GRAD;
+  const sumi__dnn_conv spec = {.kind = kind,
+                               .dtype = dtype,
+                               .bias = kind == SUMI__DNN_CONV && n->n_inputs == 3,
+                               .pack = packs,
+                               .n = x->dims[0],
+                               .h = a->height,
+                               .w = a->width,
+                               .i = x->dims[3],
+                               .oh = y->dims[1],
+                               .ow = y->dims[2],
+                               .o = y->dims[3],
+                               .kh = a->kernel_h,
+                               .kw = a->kernel_w,
+                               .stride_h = a->stride_h,
+                               .stride_w = a->stride_w,
+                               .pad_top = a->pad_top,
+                               .pad_left = a->pad_left,
+                               .pad_bottom = a->pad_bottom,
+                               .pad_right = a->pad_right,
+                               .dilation_h = a->dilation_h,
+                               .dilation_w = a->dilation_w,
+                               .groups = a->groups};
+  return sumi__dnn_conv_create(p->ctx, &spec, out);
+}
+
+static sumi_status plan_conv2d(const sumi__prep *p, sumi_dtype dtype, sumi__dnn **out) {
+  return plan(p, dtype, SUMI__DNN_CONV, out);
+}
+static sumi_status prepare_conv2d(sumi__prep *p) { return sumi__product_prepare(p, plan_conv2d, false); }
+const sumi__kernel sumi__cpu_conv2d = {
+    .prepare = prepare_conv2d, .pack = sumi__product_pack, .run = sumi__product_run, .destroy = sumi__product_destroy};
+
+static sumi_status plan_input_grad(const sumi__prep *p, sumi_dtype dtype, sumi__dnn **out) {
+  return plan(p, dtype, SUMI__DNN_CONV_INPUT_GRAD, out);
+}
+static sumi_status prepare_input_grad(sumi__prep *p) { return sumi__product_prepare(p, plan_input_grad, true); }
+const sumi__kernel sumi__cpu_conv2d_input_grad = {.prepare = prepare_input_grad,
+                                                  .pack = sumi__product_pack,
+                                                  .run = sumi__product_run,
+                                                  .destroy = sumi__product_destroy};
+
+static sumi_status plan_weight_grad(const sumi__prep *p, sumi_dtype dtype, sumi__dnn **out) {
+  return plan(p, dtype, SUMI__DNN_CONV_WEIGHT_GRAD, out);
+}
+static sumi_status prepare_weight_grad(sumi__prep *p) { return sumi__product_prepare(p, plan_weight_grad, false); }
+const sumi__kernel sumi__cpu_conv2d_weight_grad = {
+    .prepare = prepare_weight_grad, .run = sumi__product_run, .destroy = sumi__product_destroy};

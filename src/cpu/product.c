@@ -1,0 +1,128 @@
+#include "cpu/product.h"
+
+#include "cpu/convert.h"
+
+typedef struct product {
+  sumi__dnn *dnn;
+  bool widen; /* operands in f32 for want of bf16 */
+  bool bias_after;
+  size_t offset_a, offset_b, offset_c; /* of widened operands in the scratch memory */
+} product;
+
+void sumi__product_destroy(sumi_context *ctx, void *state) {
+  product *s = state;
+  if (!s) return;
+  sumi__dnn_free(s->dnn);
+  sumi__free(ctx, s);
+}
+
+static size_t f32_bytes(const sumi_tensor *t) { return sumi__align_up((size_t)sumi__count(t) * sizeof(float), 64); }
+
+/* Room for widened operands behind oneDNN's own scratch memory. The packed operand needs it while it is packed. */
+static void plan_widening(sumi__prep *p, product *s) {
+  s->offset_a = p->scratch_bytes;
+  s->offset_b = s->offset_a + f32_bytes(p->node->inputs[0]);
+  s->offset_c = s->offset_b + f32_bytes(p->node->inputs[1]);
+  p->scratch_bytes = s->offset_c;
+  if (p->node->outputs[0]->dtype != SUMI_F32) p->scratch_bytes += f32_bytes(p->node->outputs[0]);
+}
+
+sumi_status sumi__product_prepare(sumi__prep *p, sumi__product_plan plan, bool bias_after) {
+  const sumi_dtype dtype = p->node->inputs[0]->dtype;
+  sumi_status status = SUMI_UNSUPPORTED;
+  product *s = sumi__alloc_zero(p->ctx, sizeof *s);
+  if (!s) return SUMI_NO_MEMORY;
+  s->bias_after = bias_after && p->node->n_inputs == 3;
+  if (dtype != SUMI_BF16 || p->ctx->isa >= SUMI__ISA_AVX512_BF16) status = plan(p, dtype, &s->dnn);
+  if (status == SUMI_UNSUPPORTED && dtype == SUMI_BF16) {
+    s->widen = true;
+    status = plan(p, SUMI_F32, &s->dnn);
+  }
+  if (status != SUMI_OK) {
+    sumi__product_destroy(p->ctx, s);
+    return status;
+  }
+  p->scratch_bytes = sumi__align_up(sumi__dnn_scratch_bytes(s->dnn), 64);
+  p->packed_bytes[1] = sumi__dnn_packed_bytes(s->dnn);
+  if (s->widen) plan_widening(p, s);
+  p->state = s;
+  return SUMI_OK;
+}
+
+typedef struct widen_task {
+  const sumi__call *c;
+  float *to;
+  const uint16_t *from;
+} widen_task;
+
+static void widen_range(void *arg, int64_t begin, int64_t end, int worker) {
+  const widen_task *t = arg;
+  (void)worker;
+  SUMI__ISA_PICK(t->c->ctx, sumi__cpu_to_f32)(t->to + begin, t->from + begin, SUMI_BF16, end - begin);
+}
+
+/* An operand as oneDNN gets it. */
+static const void *widened(const sumi__call *c, const sumi_tensor *tensor, const void *values, size_t offset) {
+  const product *s = c->state;
+  if (!s->widen || tensor->dtype != SUMI_BF16) return values;
+  widen_task t = {c, (float *)(void *)((char *)c->scratch + offset), values};
+  sumi__parallel_for(c->threads, sumi__count(tensor), 4096, widen_range, &t);
+  return t.to;
+}
+
+sumi_status sumi__product_pack(const sumi__call *c, int input, const void *values, void *packed) {
+  const product *s = c->state;
+  return sumi__dnn_pack(s->dnn, widened(c, c->node->inputs[input], values, s->offset_b), packed, c->scratch);
+}
+
+typedef struct narrow_task {
+  const sumi__call *c;
+  const float *from; /* NULL: values are where they belong, and only the bias is missing */
+  const float *bias; /* over the last dimension; may be NULL */
+  int64_t channels;
+} narrow_task;
+
+enum { BLOCK = 256 };
+
+static void finish_block(const narrow_task *t, char *out, const float *from, int64_t channel, int64_t count) {
+  const sumi_dtype dtype = t->c->node->outputs[0]->dtype;
+  float block[BLOCK];
+  if (from)
+    for (int64_t i = 0; i < count; i++) block[i] = from[i];
+  else
+    SUMI__ISA_PICK(t->c->ctx, sumi__cpu_to_f32)(block, out, dtype, count);
+  if (t->bias)
+    for (int64_t i = 0; i < count; i++) block[i] += t->bias[channel + i];
+  SUMI__ISA_PICK(t->c->ctx, sumi__cpu_from_f32)(out, dtype, block, count);
+}
+
+/* Whole pixels, in pieces of up to BLOCK channels. */
+static void finish_range(void *arg, int64_t begin, int64_t end, int worker) {
+  const narrow_task *t = arg;
+  const size_t item = sumi_dtype_bytes(t->c->node->outputs[0]->dtype);
+  char *out = t->c->out[0];
+  (void)worker;
+  for (int64_t pixel = begin; pixel < end; pixel++)
+    for (int64_t channel = 0; channel < t->channels; channel += BLOCK) {
+      const int64_t at = pixel * t->channels + channel, count = sumi__min_i64(BLOCK, t->channels - channel);
+      finish_block(t, out + (size_t)at * item, t->from ? t->from + at : NULL, channel, count);
+    }
+}
+
+sumi_status sumi__product_run(const sumi__call *c) {
+  const product *s = c->state;
+  const sumi__node *n = c->node;
+  const bool narrow = s->widen && n->outputs[0]->dtype == SUMI_BF16;
+  const void *a = widened(c, n->inputs[0], c->in[0], s->offset_a);
+  const void *b = c->packed[1] ? c->packed[1] : widened(c, n->inputs[1], c->in[1], s->offset_b);
+  const float *bias = n->n_inputs == 3 ? c->in[2] : NULL;
+  float *wide = (float *)(void *)((char *)c->scratch + s->offset_c);
+  const sumi_status status =
+      sumi__dnn_run(s->dnn, a, b, s->bias_after ? NULL : bias, narrow ? (void *)wide : c->out[0], c->scratch);
+  if (status != SUMI_OK || !(narrow || s->bias_after)) return status;
+  const sumi_shape *shape = &n->outputs[0]->shape;
+  const int64_t channels = shape->dims[shape->rank - 1], pixels = sumi__count(n->outputs[0]) / channels;
+  narrow_task t = {c, narrow ? wide : NULL, s->bias_after ? bias : NULL, channels};
+  sumi__parallel_for(c->threads, pixels, 16, finish_range, &t);
+  return SUMI_OK;
+}
