@@ -4,7 +4,8 @@
 #include "cpu/product.h"
 #include "ops/attrs.h"
 
-static sumi_status plan(const sumi__prep *p, sumi_dtype dtype, sumi__dnn_conv_kind kind, sumi__dnn **out) {
+static sumi_status plan(const sumi__prep *p, sumi_dtype dtype, sumi_dtype c_dtype, sumi__dnn_conv_kind kind,
+                        sumi__dnn **out) {
   const sumi__node *n = p->node;
   const sumi__conv_attrs *a = n->attrs;
   /* The tensor on the side of the convolution's output: conv2d's own, or the gradient that comes in. */
@@ -15,6 +16,7 @@ static sumi_status plan(const sumi__prep *p, sumi_dtype dtype, sumi__dnn_conv_ki
   const bool packs = kind != SUMI__DNN_CONV_WEIGHT_GRAD;
   const sumi__dnn_conv spec = {.kind = kind,
                                .dtype = dtype,
+                               .c_dtype = c_dtype,
                                .bias = kind == SUMI__DNN_CONV && n->n_inputs == 3,
                                .pack = packs,
                                .n = x->dims[0],
@@ -38,15 +40,15 @@ static sumi_status plan(const sumi__prep *p, sumi_dtype dtype, sumi__dnn_conv_ki
   return sumi__dnn_conv_create(p->ctx, &spec, out);
 }
 
-static sumi_status plan_conv2d(const sumi__prep *p, sumi_dtype dtype, sumi__dnn **out) {
-  return plan(p, dtype, SUMI__DNN_CONV, out);
+static sumi_status plan_conv2d(const sumi__prep *p, sumi_dtype dtype, sumi_dtype c_dtype, sumi__dnn **out) {
+  return plan(p, dtype, c_dtype, SUMI__DNN_CONV, out);
 }
 static sumi_status prepare_conv2d(sumi__prep *p) { return sumi__product_prepare(p, plan_conv2d, false); }
 const sumi__kernel sumi__cpu_conv2d = {
     .prepare = prepare_conv2d, .pack = sumi__product_pack, .run = sumi__product_run, .destroy = sumi__product_destroy};
 
-static sumi_status plan_input_grad(const sumi__prep *p, sumi_dtype dtype, sumi__dnn **out) {
-  return plan(p, dtype, SUMI__DNN_CONV_INPUT_GRAD, out);
+static sumi_status plan_input_grad(const sumi__prep *p, sumi_dtype dtype, sumi_dtype c_dtype, sumi__dnn **out) {
+  return plan(p, dtype, c_dtype, SUMI__DNN_CONV_INPUT_GRAD, out);
 }
 static sumi_status prepare_input_grad(sumi__prep *p) { return sumi__product_prepare(p, plan_input_grad, true); }
 const sumi__kernel sumi__cpu_conv2d_input_grad = {.prepare = prepare_input_grad,
@@ -54,8 +56,8 @@ const sumi__kernel sumi__cpu_conv2d_input_grad = {.prepare = prepare_input_grad,
                                                   .run = sumi__product_run,
                                                   .destroy = sumi__product_destroy};
 
-static sumi_status plan_weight_grad(const sumi__prep *p, sumi_dtype dtype, sumi__dnn **out) {
-  return plan(p, dtype, SUMI__DNN_CONV_WEIGHT_GRAD, out);
+static sumi_status plan_weight_grad(const sumi__prep *p, sumi_dtype dtype, sumi_dtype c_dtype, sumi__dnn **out) {
+  return plan(p, dtype, c_dtype, SUMI__DNN_CONV_WEIGHT_GRAD, out);
 }
 static sumi_status prepare_weight_grad(sumi__prep *p) { return sumi__product_prepare(p, plan_weight_grad, false); }
 const sumi__kernel sumi__cpu_conv2d_weight_grad = {

@@ -24,11 +24,10 @@ static void leading(int64_t *out, int n, const sumi_tensor *t) {
   for (int i = 0; i < n; i++) out[i] = i < n - own ? 1 : t->shape.dims[i - (n - own)];
 }
 
-static sumi_status plan(const sumi__prep *p, sumi_dtype dtype, sumi__dnn **out) {
+static sumi_status plan(const sumi__prep *p, sumi_dtype dtype, sumi_dtype c_dtype, sumi__dnn **out) {
   const sumi__node *node = p->node;
   const sumi__matmul_attrs *at = node->attrs;
   const sumi_tensor *a = node->inputs[0], *b = node->inputs[1], *y = node->outputs[0];
-  const bool widened = dtype != a->dtype;
   sumi__dnn_matmul s = {.batch_dims = y->shape.rank - 2,
                         .m = y->shape.dims[y->shape.rank - 2],
                         .n = y->shape.dims[y->shape.rank - 1],
@@ -36,7 +35,7 @@ static sumi_status plan(const sumi__prep *p, sumi_dtype dtype, sumi__dnn **out) 
                         .transpose_a = at->transpose_a,
                         .transpose_b = at->transpose_b,
                         .dtype = dtype,
-                        .c_dtype = widened ? SUMI_F32 : y->dtype,
+                        .c_dtype = c_dtype,
                         .bias = node->n_inputs == 3};
   leading(s.batch_a, s.batch_dims, a);
   leading(s.batch_b, s.batch_dims, b);

@@ -231,6 +231,8 @@ static dnnl_status_t filter(md *m, sumi_dtype dtype, const sumi__dnn_conv *s, bo
 sumi_status sumi__dnn_conv_create(sumi_context *ctx, const sumi__dnn_conv *s, sumi__dnn **out) {
   sumi_status status = SUMI_OK;
   const bool weight_grad = s->kind == SUMI__DNN_CONV_WEIGHT_GRAD;
+  const sumi_dtype x_dtype = s->kind == SUMI__DNN_CONV_INPUT_GRAD ? s->c_dtype : s->dtype;
+  const sumi_dtype y_dtype = s->kind == SUMI__DNN_CONV ? s->c_dtype : s->dtype;
   const sumi_dtype w_dtype = weight_grad ? SUMI_F32 : s->dtype;
   const geometry g = {{s->stride_h, s->stride_w},
                       {s->dilation_h - 1, s->dilation_w - 1},
@@ -240,8 +242,8 @@ sumi_status sumi__dnn_conv_create(sumi_context *ctx, const sumi__dnn_conv *s, su
   dnnl_primitive_desc_t forward = NULL, pd = NULL;
   *out = NULL;
   SUMI_TRY(plan_create(ctx, out));
-  TRY(ctx, feature_map(&x, s->dtype, s->n, s->h, s->w, s->i), "input");
-  TRY(ctx, feature_map(&y, s->dtype, s->n, s->oh, s->ow, s->o), "output");
+  TRY(ctx, feature_map(&x, x_dtype, s->n, s->h, s->w, s->i), "input");
+  TRY(ctx, feature_map(&y, y_dtype, s->n, s->oh, s->ow, s->o), "output");
   TRY(ctx, filter(&w_forward, s->dtype, s, true), "weights");
   TRY(ctx, filter(&w, w_dtype, s, weight_grad || s->pack), "weights");
   TRY(ctx, filter(&plain_w, w_dtype, s, false), "weights");

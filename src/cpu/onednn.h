@@ -17,9 +17,10 @@ typedef enum sumi__dnn_conv_kind {
 
 typedef struct sumi__dnn_conv {
   sumi__dnn_conv_kind kind;
-  sumi_dtype dtype; /* f32 or bf16: of a, b and, but for the weights' gradient, c */
-  bool bias;        /* of SUMI__DNN_CONV alone */
-  bool pack;        /* b is given as sumi__dnn_pack makes it; not for the weights' gradient */
+  sumi_dtype dtype;   /* of a and b: f32 or bf16 */
+  sumi_dtype c_dtype; /* f32 or bf16; of the weights' gradient always f32 */
+  bool bias;          /* of SUMI__DNN_CONV alone */
+  bool pack;          /* b is given as sumi__dnn_pack makes it; not for the weights' gradient */
   int64_t n, h, w, i, oh, ow, o, kh, kw;
   int64_t stride_h, stride_w, pad_top, pad_left, pad_bottom, pad_right, dilation_h, dilation_w, groups;
 } sumi__dnn_conv;

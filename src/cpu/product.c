@@ -4,8 +4,9 @@
 
 typedef struct product {
   sumi__dnn *dnn;
-  bool widen; /* operands in f32 for want of bf16 */
-  bool bias_after;
+  bool widen;                          /* operands in f32 for want of bf16 */
+  bool narrow;                         /* the result in f32 first, for that or to be rounded after the bias */
+  bool bias_after;                     /* is added here */
   size_t offset_a, offset_b, offset_c; /* of widened operands in the scratch memory */
 } product;
 
@@ -18,33 +19,34 @@ void sumi__product_destroy(sumi_context *ctx, void *state) {
 
 static size_t f32_bytes(const sumi_tensor *t) { return sumi__align_up((size_t)sumi__count(t) * sizeof(float), 64); }
 
-/* Room for widened operands behind oneDNN's own scratch memory. The packed operand needs it while it is packed. */
-static void plan_widening(sumi__prep *p, product *s) {
-  s->offset_a = p->scratch_bytes;
-  s->offset_b = s->offset_a + f32_bytes(p->node->inputs[0]);
-  s->offset_c = s->offset_b + f32_bytes(p->node->inputs[1]);
-  p->scratch_bytes = s->offset_c;
-  if (p->node->outputs[0]->dtype != SUMI_F32) p->scratch_bytes += f32_bytes(p->node->outputs[0]);
+/* Room for f32 operands behind oneDNN's own scratch memory. A packed operand needs it while it is packed. */
+static void plan_scratch(sumi__prep *p, product *s) {
+  s->offset_a = sumi__align_up(sumi__dnn_scratch_bytes(s->dnn), 64);
+  s->offset_b = s->offset_a + (s->widen ? f32_bytes(p->node->inputs[0]) : 0);
+  s->offset_c = s->offset_b + (s->widen ? f32_bytes(p->node->inputs[1]) : 0);
+  p->scratch_bytes = s->offset_c + (s->narrow ? f32_bytes(p->node->outputs[0]) : 0);
 }
 
 sumi_status sumi__product_prepare(sumi__prep *p, sumi__product_plan plan, bool bias_after) {
-  const sumi_dtype dtype = p->node->inputs[0]->dtype;
+  const sumi_dtype dtype = p->node->inputs[0]->dtype, c_dtype = p->node->outputs[0]->dtype;
   sumi_status status = SUMI_UNSUPPORTED;
   product *s = sumi__alloc_zero(p->ctx, sizeof *s);
   if (!s) return SUMI_NO_MEMORY;
   s->bias_after = bias_after && p->node->n_inputs == 3;
-  if (dtype != SUMI_BF16 || p->ctx->isa >= SUMI__ISA_AVX512_BF16) status = plan(p, dtype, &s->dnn);
+  s->narrow = s->bias_after && c_dtype != SUMI_F32;
+  if (dtype != SUMI_BF16 || p->ctx->isa >= SUMI__ISA_AVX512_BF16)
+    status = plan(p, dtype, s->narrow ? SUMI_F32 : c_dtype, &s->dnn);
   if (status == SUMI_UNSUPPORTED && dtype == SUMI_BF16) {
     s->widen = true;
-    status = plan(p, SUMI_F32, &s->dnn);
+    s->narrow = c_dtype != SUMI_F32;
+    status = plan(p, SUMI_F32, SUMI_F32, &s->dnn);
   }
   if (status != SUMI_OK) {
     sumi__product_destroy(p->ctx, s);
     return status;
   }
-  p->scratch_bytes = sumi__align_up(sumi__dnn_scratch_bytes(s->dnn), 64);
   p->packed_bytes[1] = sumi__dnn_packed_bytes(s->dnn);
-  if (s->widen) plan_widening(p, s);
+  plan_scratch(p, s);
   p->state = s;
   return SUMI_OK;
 }
@@ -112,17 +114,16 @@ static void finish_range(void *arg, int64_t begin, int64_t end, int worker) {
 sumi_status sumi__product_run(const sumi__call *c) {
   const product *s = c->state;
   const sumi__node *n = c->node;
-  const bool narrow = s->widen && n->outputs[0]->dtype == SUMI_BF16;
   const void *a = widened(c, n->inputs[0], c->in[0], s->offset_a);
   const void *b = c->packed[1] ? c->packed[1] : widened(c, n->inputs[1], c->in[1], s->offset_b);
   const float *bias = n->n_inputs == 3 ? c->in[2] : NULL;
   float *wide = (float *)(void *)((char *)c->scratch + s->offset_c);
   const sumi_status status =
-      sumi__dnn_run(s->dnn, a, b, s->bias_after ? NULL : bias, narrow ? (void *)wide : c->out[0], c->scratch);
-  if (status != SUMI_OK || !(narrow || s->bias_after)) return status;
+      sumi__dnn_run(s->dnn, a, b, s->bias_after ? NULL : bias, s->narrow ? (void *)wide : c->out[0], c->scratch);
+  if (status != SUMI_OK || !(s->narrow || s->bias_after)) return status;
   const sumi_shape *shape = &n->outputs[0]->shape;
   const int64_t channels = shape->dims[shape->rank - 1], pixels = sumi__count(n->outputs[0]) / channels;
-  narrow_task t = {c, narrow ? wide : NULL, s->bias_after ? bias : NULL, channels};
+  narrow_task t = {c, s->narrow ? wide : NULL, s->bias_after ? bias : NULL, channels};
   sumi__parallel_for(c->threads, pixels, 16, finish_range, &t);
   return SUMI_OK;
 }

@@ -6,8 +6,8 @@
 #include "cpu/onednn.h"
 #include "tensor/backend.h"
 
-/* Makes the plan for operands of the given type. */
-typedef sumi_status (*sumi__product_plan)(const sumi__prep *p, sumi_dtype dtype, sumi__dnn **out);
+/* Makes the plan for operands and a result of the given types. */
+typedef sumi_status (*sumi__product_plan)(const sumi__prep *p, sumi_dtype dtype, sumi_dtype c_dtype, sumi__dnn **out);
 
 /* Kernel functions. `bias_after`: the plan knows nothing of the bias. */
 sumi_status sumi__product_prepare(sumi__prep *p, sumi__product_plan plan, bool bias_after);
