@@ -19,7 +19,7 @@ typedef struct tolerances {
   double loss, score, grad; /* relative, by norm */
   double zero;              /* where the exact gradient is zero: relative to the norm of all gradients */
 } tolerances;
-static const tolerances tight = {1e-5, 1e-5, 1e-4, 1e-6}, loose = {1e-2, 3e-2, 8e-2, 1e-3};
+static const tolerances tight = {1e-5, 1e-5, 1e-4, 1e-6}, loose = {3e-3, 2e-2, 5e-2, 1e-3};
 
 typedef struct net {
   sumi_context *ctx;
