@@ -5,6 +5,7 @@ list(APPEND SUMI_SOURCES
   src/cpu/fused.c
   src/cpu/geglu.c
   src/cpu/group_norm.c
+  src/cpu/layer_norm.c
   src/cpu/matmul.c
   src/cpu/movement.c
   src/cpu/onednn.c
@@ -19,6 +20,7 @@ set(SUMI_ISA_SOURCES
   src/cpu/isa/convert.c
   src/cpu/isa/geglu.c
   src/cpu/isa/group_norm.c
+  src/cpu/isa/layer_norm.c
   src/cpu/isa/random.c
   src/cpu/isa/reduce.c
   src/cpu/isa/rows.c)
