@@ -50,6 +50,7 @@ typedef struct cli_command {
   size_t option_count;
   const void *defaults; /* arguments_bytes of them */
   size_t arguments_bytes;
+  void (*more_help)(void); /* prints what only the library knows, at the end of --help; may be NULL */
   sumi_status (*run)(cli *c, const void *arguments, int operand_count, char **operands);
 } cli_command;
 
@@ -93,7 +94,7 @@ bool cli_interrupted(void);
 typedef struct cli_progress {
   const char *label, *unit; /* "sampling", "steps" */
   int64_t total;
-  double begin, shown; /* seconds */
+  double begin, shown; /* seconds; shown 0: draw at the next update */
   int64_t first;       /* where it began, not 0 after a resume */
   bool terminal, silent;
 } cli_progress;
@@ -102,6 +103,8 @@ void cli_progress_begin(cli_progress *p, const cli *c, const char *label, const 
                         int64_t total);
 /* `note` (such as "loss 21.4") may be NULL. Cheap: draws at most ten times a second. */
 void cli_progress_update(cli_progress *p, int64_t done, const char *note);
+/* Takes the bar off the terminal, so that a line can be printed; the next update draws it again. */
+void cli_progress_clear(cli_progress *p);
 void cli_progress_end(cli_progress *p, int64_t done, const char *note);
 
 double cli_seconds(void); /* monotonic */

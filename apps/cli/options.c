@@ -96,6 +96,7 @@ static void print_help(const cli_command *command) {
   printf("\nEvery command has:\n");
   print_options(common_options, COMMON_COUNT, &common);
   printf("  -h, --help               print this\n");
+  if (command->more_help) command->more_help();
 }
 
 /* ---- Parsing ---- */

@@ -55,6 +55,12 @@ void cli_progress_update(cli_progress *p, int64_t done, const char *note) {
   draw(p, done, note, now, false);
 }
 
+void cli_progress_clear(cli_progress *p) {
+  if (!p->terminal || p->silent) return;
+  fputs("\r\033[K", stderr);
+  p->shown = 0;
+}
+
 void cli_progress_end(cli_progress *p, int64_t done, const char *note) {
   if (!p->silent) draw(p, done, note, cli_seconds(), true);
 }

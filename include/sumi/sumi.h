@@ -7,6 +7,5 @@
 #include "sumi/io.h"
 #include "sumi/tensor.h"
 #include "sumi/train.h"
-#include "sumi/train.h"
 
 #endif

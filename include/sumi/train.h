@@ -20,9 +20,7 @@
 #ifndef SUMI_TRAIN_H
 #define SUMI_TRAIN_H
 
-#include "sumi/base.h"
-
-#include <stdbool.h>
+#include "sumi/tensor.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -129,6 +127,25 @@ typedef struct sumi_train_evaluate_options {
  * `train.compute`. options may be NULL. Errors: as for sumi_train_run. */
 SUMI_API sumi_status sumi_train_evaluate(sumi_context *ctx, const sumi_train_config *config,
                                          const sumi_train_evaluate_options *options, sumi_train_evaluation *out);
+
+typedef struct sumi_train_benchmark_options {
+  int64_t steps; /* measured, after two that warm up; 0 means 10, at most 10000 */
+  bool profile;  /* the time by kernel goes to `callbacks.line`, one text of several lines */
+  sumi_train_callbacks callbacks;
+} sumi_train_benchmark_options;
+
+typedef struct sumi_train_benchmark_result {
+  double step_seconds;       /* of the median step: loss, gradients, optimiser and average */
+  double images_per_second;  /* train.batch / step_seconds */
+  sumi_program_info program; /* that computes the loss and gradients of one (micro-)batch */
+} sumi_train_benchmark_result;
+
+/* Times training steps of the configured model on 28 x 28 pictures of noise that lie ready in memory; reads no data
+ * and writes nothing. options may be NULL. Errors: MISMATCH (a task for other pictures), INVALID, CANCELLED, NO_MEMORY.
+ */
+SUMI_API sumi_status sumi_train_benchmark(sumi_context *ctx, const sumi_train_config *config,
+                                          const sumi_train_benchmark_options *options,
+                                          sumi_train_benchmark_result *out);
 
 #ifdef __cplusplus
 }

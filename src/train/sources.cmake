@@ -2,6 +2,7 @@ list(APPEND SUMI_SOURCES
   src/train/adam.c
   src/train/adamw.c
   src/train/batch_program.c
+  src/train/benchmark.c
   src/train/checkpoint.c
   src/train/config.c
   src/train/config_keys.c

@@ -71,32 +71,37 @@ static sumi_status report_step(sumi__trainer *t, int64_t epoch, int64_t in_epoch
   return status;
 }
 
-static sumi_status step(sumi__trainer *t) {
+sumi_status sumi__trainer_learn(sumi__trainer *t, const sumi__batch *batch, sumi_train_progress *p) {
   sumi_status status = SUMI_OK;
   sumi__position *at = &t->position;
-  sumi_train_progress p = {0};
-  sumi__batch batch;
   const double begun = sumi__now_seconds();
-  sumi__loader_next(t->loader, &batch);
-  SUMI_TRY(compute_gradients(t, &batch, &p.loss));
-  p.lr = sumi__schedule_rate(&t->schedule, at->step);
-  p.grad_norm = sumi__gradients_norm(&t->gradients);
-  SUMI_CHECK(t->ctx, isfinite(p.loss) && isfinite(p.grad_norm), SUMI_FAILED,
+  SUMI_TRY(compute_gradients(t, batch, &p->loss));
+  p->lr = sumi__schedule_rate(&t->schedule, at->step);
+  p->grad_norm = sumi__gradients_norm(&t->gradients);
+  SUMI_CHECK(t->ctx, isfinite(p->loss) && isfinite(p->grad_norm), SUMI_FAILED,
              "the loss or its gradient is no longer finite at step %lld (loss %g, gradient norm %g); a lower train.lr "
              "or train.clip_norm may help; the last checkpoint is untouched",
-             (long long)at->step, p.loss, p.grad_norm);
-  const float scale = sumi__clip_scale(p.grad_norm, t->config->values.train.clip_norm);
-  sumi__optimizer_step(&t->optimizer, t->gradients.now, p.lr, scale);
+             (long long)at->step, p->loss, p->grad_norm);
+  const float scale = sumi__clip_scale(p->grad_norm, t->config->values.train.clip_norm);
+  sumi__optimizer_step(&t->optimizer, t->gradients.now, p->lr, scale);
   at->step++;
   sumi__ema_step(&t->ema, at->step);
-  at->epoch_sum += p.loss * (double)batch.rows;
-  at->epoch_pictures += batch.rows;
+  at->epoch_sum += p->loss * (double)batch->rows;
+  at->epoch_pictures += batch->rows;
   at->batch++;
   const double seconds = sumi__now_seconds() - begun;
   t->step_seconds = t->step_seconds > 0.0 ? 0.9 * t->step_seconds + 0.1 * seconds : seconds;
-  SUMI_TRY(report_step(t, at->epoch, at->batch, &p));
 done:
   return status;
+}
+
+static sumi_status step(sumi__trainer *t) {
+  sumi_train_progress p = {0};
+  sumi__batch batch;
+  sumi__loader_next(t->loader, &batch);
+  const sumi_status status = sumi__trainer_learn(t, &batch, &p);
+  if (status != SUMI_OK) return status;
+  return report_step(t, t->position.epoch, t->position.batch, &p);
 }
 
 /* ---- The end of an epoch ---- */

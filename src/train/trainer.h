@@ -39,6 +39,13 @@ sumi_status sumi__trainer_setup(sumi__trainer *t, sumi_context *ctx, const sumi_
                                 const sumi_train_options *options);
 void sumi__trainer_free(sumi__trainer *t);
 
+/* The part of the setup that needs no files: plan, weights, optimiser and programs for the data in t->train. */
+sumi_status sumi__trainer_prepare(sumi__trainer *t, sumi_context *ctx, const sumi_train_config *config);
+
+/* One step of the optimiser on a batch: gradients, clipping, update, average. Fills loss, lr and grad_norm of *p.
+ * Errors: FAILED (not finite), NO_MEMORY. */
+sumi_status sumi__trainer_learn(sumi__trainer *t, const sumi__batch *batch, sumi_train_progress *p);
+
 /* Says a sentence to whoever listens. */
 void sumi__trainer_say(const sumi__trainer *t, const char *format, ...) SUMI__PRINTF(2, 3);
 

@@ -113,6 +113,13 @@ done:
   return status;
 }
 
+sumi_status sumi__trainer_prepare(sumi__trainer *t, sumi_context *ctx, const sumi_train_config *config) {
+  t->ctx = ctx;
+  t->config = config;
+  plan_steps(t);
+  return make_state(t);
+}
+
 /* Begins, or goes on where the newest checkpoint is. */
 static sumi_status find_position(sumi__trainer *t, bool resume) {
   sumi_status status = SUMI_OK;
@@ -180,8 +187,7 @@ sumi_status sumi__trainer_setup(sumi__trainer *t, sumi_context *ctx, const sumi_
   t->accuracy = NAN;
   SUMI_TRY(sumi__trainer_path(t, t->checkpoints, "checkpoints"));
   SUMI_TRY(open_data(t));
-  plan_steps(t);
-  SUMI_TRY(make_state(t));
+  SUMI_TRY(sumi__trainer_prepare(t, ctx, config));
   SUMI_TRY(find_position(t, options && options->resume));
   SUMI_TRY(open_outputs(t));
   SUMI_TRY(start_loader(t));
