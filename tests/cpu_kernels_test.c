@@ -43,8 +43,155 @@ static void test_reductions(void **state) {
   }
 }
 
+/* ---- Values that move ---- */
+
+static sumi_dtype any_type(uint32_t *r) {
+  static const sumi_dtype types[] = {SUMI_F32, SUMI_BF16, SUMI_F16, SUMI_U8, SUMI_I64};
+  return types[compare_below(r, 5)];
+}
+
+static void build_permute(compare_graph *c, const void *arg) {
+  uint32_t r = start(c->seed);
+  int axes[SUMI_MAX_RANK] = {0, 1, 2, 3, 4, 5};
+  const sumi_shape shape = any_shape(&r, 1 + compare_below(&r, 5), 50000);
+  (void)arg;
+  for (int d = shape.rank - 1; d > 0; d--) {
+    const int other = compare_below(&r, d + 1), axis = axes[d];
+    axes[d] = axes[other];
+    axes[other] = axis;
+  }
+  c->outputs[c->n_outputs++] = sumi_permute(c->g, compare_input(c, any_type(&r), shape, 20.0f, 0.0f), axes);
+}
+
+static void build_concat(compare_graph *c, const void *arg) {
+  uint32_t r = start(c->seed);
+  sumi_shape shape = any_shape(&r, 1 + compare_below(&r, 4), 20000);
+  const int n = 1 + compare_below(&r, 4), axis = compare_below(&r, shape.rank);
+  const sumi_dtype dtype = any_type(&r);
+  sumi_tensor *xs[4];
+  (void)arg;
+  for (int i = 0; i < n; i++) {
+    shape.dims[axis] = 1 + compare_below(&r, 9);
+    xs[i] = compare_input(c, dtype, shape, 20.0f, 0.0f);
+  }
+  c->outputs[c->n_outputs++] = sumi_concat(c->g, n, xs, axis);
+}
+
+static void build_slice_and_pad(compare_graph *c, const void *arg) {
+  uint32_t r = start(c->seed);
+  const sumi_shape shape = any_shape(&r, 1 + compare_below(&r, 4), 20000);
+  const int axis = compare_below(&r, shape.rank);
+  const int64_t begin = compare_below(&r, (int)shape.dims[axis]);
+  const int64_t end = begin + 1 + compare_below(&r, (int)(shape.dims[axis] - begin));
+  int64_t before[SUMI_MAX_RANK] = {0}, after[SUMI_MAX_RANK] = {0};
+  (void)arg;
+  for (int d = 0; d < shape.rank; d++) {
+    before[d] = compare_below(&r, 3);
+    after[d] = compare_below(&r, 3);
+  }
+  sumi_tensor *x = compare_input(c, any_type(&r), shape, 20.0f, 0.0f);
+  c->outputs[c->n_outputs++] = sumi_slice(c->g, x, axis, begin, end);
+  c->outputs[c->n_outputs++] = sumi_pad(c->g, x, before, after);
+}
+
+static void build_embedding(compare_graph *c, const void *arg) {
+  uint32_t r = start(c->seed);
+  const sumi_shape table = any_shape(&r, 2, 30000), places = any_shape(&r, compare_below(&r, 3), 40);
+  sumi_tensor *w = compare_input(c, any_float(&r), table, 1.0f, 0.0f), *dw = NULL;
+  sumi_tensor *ids = compare_indices(c, compare_below(&r, 2) ? SUMI_I32 : SUMI_I64, places, table.dims[0]);
+  (void)arg;
+  sumi_tensor *y = sumi_embedding(c->g, w, ids);
+  sumi_grad(c->g, sumi_sum_all(c->g, sumi_square(c->g, sumi_cast(c->g, y, SUMI_F32))), 1, &w, &dw);
+  c->outputs[c->n_outputs++] = y;
+  c->outputs[c->n_outputs++] = dw;
+}
+
+static void test_movement(void **state) {
+  (void)state;
+  for (uint32_t seed = 1; seed <= 60; seed++) {
+    compare_all("permute", seed, build_permute, NULL, 0.0, 0.0);
+    compare_all("concat", seed, build_concat, NULL, 0.0, 0.0);
+    compare_all("slice, pad", seed, build_slice_and_pad, NULL, 0.0, 0.0);
+    compare_all("embedding", seed, build_embedding, NULL, 1e-5, 0x1p-7);
+  }
+}
+
+/* ---- Rows ---- */
+
+static void build_softmax(compare_graph *c, const void *arg) {
+  uint32_t r = start(c->seed);
+  const sumi_shape shape = any_shape(&r, 1 + compare_below(&r, 4), 30000);
+  sumi_tensor *x = compare_input(c, *(const sumi_dtype *)arg, shape, 3.0f, 50.0f);
+  c->outputs[c->n_outputs++] = sumi_softmax(c->g, x, -1);
+  c->outputs[c->n_outputs++] = sumi_log_softmax(c->g, x, -1);
+}
+
+static void build_cross_entropy(compare_graph *c, const void *arg) {
+  uint32_t r = start(c->seed);
+  const sumi_shape shape = any_shape(&r, 2, 30000);
+  sumi_tensor *x = compare_input(c, SUMI_F32, shape, 3.0f, 1.0f), *dx = NULL;
+  sumi_tensor *labels = compare_indices(c, SUMI_I64, SUMI_SHAPE(shape.dims[0]), shape.dims[1]);
+  (void)arg;
+  sumi_tensor *loss = sumi_cross_entropy(c->g, x, labels, compare_below(&r, 2) ? 0.1f : 0.0f);
+  sumi_grad(c->g, loss, 1, &x, &dx);
+  c->outputs[c->n_outputs++] = loss;
+  c->outputs[c->n_outputs++] = dx;
+}
+
+static void build_geglu(compare_graph *c, const void *arg) {
+  uint32_t r = start(c->seed);
+  sumi_shape shape = any_shape(&r, 1 + compare_below(&r, 3), 10000);
+  shape.dims[shape.rank - 1] *= 2;
+  sumi_tensor *x = compare_input(c, *(const sumi_dtype *)arg, shape, 2.0f, 0.0f), *dx = NULL;
+  sumi_tensor *y = sumi_geglu(c->g, x);
+  sumi_grad(c->g, sumi_sum_all(c->g, sumi_sin(c->g, sumi_cast(c->g, y, SUMI_F32))), 1, &x, &dx);
+  c->outputs[c->n_outputs++] = y;
+  c->outputs[c->n_outputs++] = dx;
+}
+
+static void test_rows(void **state) {
+  static const struct {
+    sumi_dtype dtype;
+    double relative;
+  } types[] = {{SUMI_F32, 5e-6}, {SUMI_BF16, 0x1p-7}, {SUMI_F16, 0x1p-10}};
+  (void)state;
+  for (uint32_t seed = 1; seed <= 40; seed++) {
+    for (int k = 0; k < 3; k++) {
+      compare_all("softmax", seed, build_softmax, &types[k].dtype, 1e-6, types[k].relative);
+      compare_all("geglu", seed, build_geglu, &types[k].dtype, k ? 0.02 : 2e-6, types[k].relative);
+    }
+    compare_all("cross-entropy", seed, build_cross_entropy, NULL, 2e-6, 5e-6);
+  }
+}
+
+/* ---- Random numbers ---- */
+
+static void build_random(compare_graph *c, const void *arg) {
+  uint32_t r = start(c->seed);
+  const sumi_shape shape = any_shape(&r, 1 + compare_below(&r, 3), 30000);
+  sumi_tensor *state = compare_indices(c, SUMI_I64, SUMI_SHAPE(2), INT64_MAX);
+  sumi_tensor *x = compare_input(c, any_float(&r), shape, 1.0f, 0.0f);
+  if (arg) {
+    c->outputs[c->n_outputs++] = sumi_random_normal(c->g, state, shape);
+  } else {
+    c->outputs[c->n_outputs++] = sumi_random_uniform(c->g, state, shape);
+    c->outputs[c->n_outputs++] = sumi_dropout(c->g, x, state, 0.3f);
+  }
+}
+
+static void test_random(void **state) {
+  (void)state;
+  for (uint32_t seed = 1; seed <= 30; seed++) {
+    compare_all("uniform, dropout", seed, build_random, NULL, 0.0, 0.0);
+    compare_all("normal", seed, build_random, "", 2e-6, 0.0);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_movement),
+      cmocka_unit_test(test_rows),
+      cmocka_unit_test(test_random),
       cmocka_unit_test(test_reductions),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -172,11 +172,39 @@ static void test_group_norm_far_mean(void **state) {
   compare_all("group_norm far from zero", 1, build_far_mean, NULL, 2e-3, 1e-5);
 }
 
+/* ---- Layer norm ---- */
+
+static void build_layer_norm(compare_graph *c, const void *arg) {
+  static const int64_t widths[] = {1, 3, 8, 16, 31, 40, 128, 320};
+  uint32_t r = seeded(c);
+  const int64_t rows = 1 + compare_below(&r, 40), width = widths[compare_below(&r, 8)];
+  const bool affine = compare_below(&r, 3) > 0;
+  sumi_tensor *x[3], *dx[3] = {0};
+  x[0] = compare_input(c, *(const sumi_dtype *)arg, SUMI_SHAPE(2, rows, width), 1.0f, 2.0f);
+  x[1] = compare_input(c, SUMI_F32, SUMI_SHAPE(width), 0.5f, 1.0f);
+  x[2] = compare_input(c, SUMI_F32, SUMI_SHAPE(width), 0.5f, 0.0f);
+  sumi_tensor *y = sumi_layer_norm(c->g, x[0], affine ? x[1] : NULL, affine ? x[2] : NULL, 1e-3f);
+  sumi_tensor *dy = compare_input(c, SUMI_F32, y->shape, 0.3f, 0.0f);
+  assert_int_equal(sumi_grad(c->g, sumi_sum_all(c->g, sumi_mul(c->g, y, dy)), affine ? 3 : 1, x, dx), SUMI_OK);
+  c->outputs[c->n_outputs++] = y;
+  for (int i = 0; i < (affine ? 3 : 1); i++) c->outputs[c->n_outputs++] = dx[i];
+}
+
+static void test_layer_norm(void **state) {
+  static const sumi_dtype f32 = SUMI_F32, bf16 = SUMI_BF16;
+  (void)state;
+  for (uint32_t k = 0; k < 60; k++) {
+    compare_all("layer_norm", k, build_layer_norm, &f32, 1e-4, 1e-5);
+    compare_all("layer_norm", k, build_layer_norm, &bf16, 0.05, 0x1p-7);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_conv2d),       cmocka_unit_test(test_conv_transpose2d),
       cmocka_unit_test(test_conv2d_grads), cmocka_unit_test(test_matmul),
       cmocka_unit_test(test_group_norm),   cmocka_unit_test(test_group_norm_far_mean),
+      cmocka_unit_test(test_layer_norm),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,19 +1,29 @@
 list(APPEND SUMI_SOURCES
   src/cpu/backend.c
   src/cpu/conv2d.c
+  src/cpu/embedding.c
   src/cpu/fused.c
+  src/cpu/geglu.c
   src/cpu/group_norm.c
+  src/cpu/layer_norm.c
   src/cpu/matmul.c
+  src/cpu/movement.c
   src/cpu/onednn.c
   src/cpu/product.c
-  src/cpu/reduce.c)
+  src/cpu/random.c
+  src/cpu/reduce.c
+  src/cpu/rows.c)
 
 # These are compiled once for each instruction set; src/cpu/isa/dispatch.h has the rules.
 set(SUMI_ISA_SOURCES
   src/cpu/isa/blocks.c
   src/cpu/isa/convert.c
+  src/cpu/isa/geglu.c
   src/cpu/isa/group_norm.c
-  src/cpu/isa/reduce.c)
+  src/cpu/isa/layer_norm.c
+  src/cpu/isa/random.c
+  src/cpu/isa/reduce.c
+  src/cpu/isa/rows.c)
 
 function(sumi_isa name)
   set(objects sumi_isa_${name})

@@ -33,14 +33,11 @@ sumi_status sumi__score_unet_check(sumi_context *ctx, const sumi__score_unet_con
   SUMI_CHECK(ctx, (unsigned)c->variant < SUMI__SCORE_UNET_VARIANTS, SUMI_INVALID, "score U-Net: unknown variant %d",
              (int)c->variant);
   for (int i = 0; i < 4; i++) {
-    const int64_t n = c->channels[i], step = i == 0 ? 4 : n < 32 ? 1 : 32;
+    const int64_t n = c->channels[i], step = n < 32 ? 4 : 32;
     SUMI_CHECK(ctx, n > 0 && n <= WIDEST && n % step == 0, SUMI_INVALID,
-               "score U-Net: channels[%d] is %lld, expected at most %d and %s", i, (long long)n, (int)WIDEST,
-               i == 0 ? "a multiple of 4" : "a multiple of 32 (or less than 32)");
+               "score U-Net: channels[%d] is %lld, expected a multiple of 32 up to %d, or of 4 below 32", i,
+               (long long)n, (int)WIDEST);
   }
-  SUMI_CHECK(ctx, c->channels[0] < 32 || c->channels[0] % 32 == 0, SUMI_INVALID,
-             "score U-Net: channels[0] is %lld, expected a multiple of 32 (or less than 32)",
-             (long long)c->channels[0]);
   SUMI_CHECK(ctx, c->embed_dim >= 2 && c->embed_dim <= WIDEST && c->embed_dim % 2 == 0, SUMI_INVALID,
              "score U-Net: embed_dim is %lld, expected an even number from 2 to %d", (long long)c->embed_dim,
              (int)WIDEST);
@@ -110,15 +107,17 @@ static sumi_tensor *spatial_transformer(const sumi__nn *nn, const char *name, su
 
 /* ---- The U-Net ---- */
 
+static int groups_of(int64_t width) { return width >= 32 ? 32 : 4; }
+
 /* SiLU(GroupNorm(h + Linear(e))). */
 static sumi_tensor *timed_norm(const sumi__nn *nn, const char *dense, const char *norm, sumi_tensor *h,
-                               sumi_tensor *embed, int64_t most_groups) {
+                               sumi_tensor *embed, int groups) {
   if (!h || !embed) return NULL;
   const sumi__nn scope = sumi__nn_scope(nn, dense);
   const int64_t width = h->shape.dims[3];
   sumi_tensor *shift = sumi_cast(nn->g, sumi__nn_linear(&scope, "dense", embed, width, true), SUMI_F32);
   if (!shift) return NULL;
-  return sumi__nn_group_norm_silu(nn, norm, h, shift, (int)sumi__min_i64(width, most_groups), norm_eps);
+  return sumi__nn_group_norm_silu(nn, norm, h, shift, groups, norm_eps);
 }
 
 /* What the decoder hands on, joined with the encoder's map of the same size. */
@@ -154,7 +153,7 @@ sumi_tensor *sumi__score_unet(const sumi__nn *nn, const sumi__score_unet_config 
   for (int i = 0; i < 4; i++) {
     const sumi_conv_options stride = {.stride_h = i > 0 ? 2 : 1, .stride_w = i > 0 ? 2 : 1};
     h = sumi__nn_conv2d(nn, conv[i], h, channels[i], 3, &stride, false);
-    h = timed_norm(nn, dense[i], gnorm[i], h, embed, i > 0 ? 32 : 4);
+    h = timed_norm(nn, dense[i], gnorm[i], h, embed, i > 0 ? groups_of(channels[i]) : 4);
     if (attends && attn[i]) h = spatial_transformer(nn, attn[i], h, context);
     levels[i] = h;
   }
@@ -162,7 +161,7 @@ sumi_tensor *sumi__score_unet(const sumi__nn *nn, const sumi__score_unet_config 
     const sumi_conv_options stride = {.stride_h = 2, .stride_w = 2};
     if (i > 0) h = skip(nn, config, h, levels[3 - i]);
     h = sumi__nn_conv_transpose2d(nn, tconv[i], h, channels[2 - i], 3, &stride, i > 0 ? 1 : 0, false);
-    h = timed_norm(nn, dense[4 + i], tgnorm[i], h, embed, 32);
+    h = timed_norm(nn, dense[4 + i], tgnorm[i], h, embed, groups_of(channels[2 - i]));
   }
   h = sumi__nn_conv_transpose2d(nn, "tconv1", skip(nn, config, h, levels[0]), 1, 3, NULL, 0, true);
   if (!h) return NULL;

@@ -9,7 +9,7 @@
  * - Time: e = SiLU(Linear(fourier(t))), fixed frequencies of scale 30, sin before cos.
  * - Each level but the last: h = SiLU(GroupNorm(conv(h) + Linear(e))): the embedding is added before the norm, and the
  *   activation comes last. Convolutions are 3x3 without padding or bias; 28 -> 26 -> 12 -> 5 -> 2 and back.
- * - The first norm has 4 groups, every other one 32 (or, for fewer channels than that, a group for each channel).
+ * - The first norm has 4 groups, every other one 32 (or 4 where there are fewer than 32 channels).
  * - CONCAT concatenates (decoder, encoder); tconv1 alone has a bias. Its result is divided by std(t).
  * - Spatial transformer: y = x + block(x), where the block has its own three residuals (self-attention, attention to
  *   the context, feed-forward of 3 widths with the exact GELU), so that x is added twice. One head, scale
@@ -36,7 +36,7 @@ bool sumi__score_unet_variant_find(const char *name, sumi__score_unet_variant *o
 
 typedef struct sumi__score_unet_config {
   sumi__score_unet_variant variant;
-  int64_t channels[4]; /* by level; the first a multiple of 4, the others multiples of 32 or below 32 */
+  int64_t channels[4]; /* by level; each a multiple of 32, or of 4 below 32 */
   int64_t embed_dim;   /* of the time, even */
   int64_t text_dim;    /* of the class; ATTENTION alone */
   int64_t classes;     /* ATTENTION alone */

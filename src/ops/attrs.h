@@ -86,6 +86,26 @@ typedef struct sumi__attention_attrs {
   bool causal, has_mask;
 } sumi__attention_attrs;
 
+/* upsample_nearest: x (N, H, W, C) -> y (N, H factor_h, W factor_w, C).
+ * upsample_nearest_grad: dy (N, H factor_h, W factor_w, C) -> dx (N, H, W, C), the sum over each block. */
+typedef struct sumi__upsample_attrs {
+  int factor_h, factor_w;
+} sumi__upsample_attrs;
+
+/* resize_bilinear: x (N, in_h, in_w, C) -> y (N, out_h, out_w, C).
+ * resize_bilinear_grad: dy (N, out_h, out_w, C) -> dx (N, in_h, in_w, C). */
+typedef struct sumi__resize_attrs {
+  int64_t in_h, in_w, out_h, out_w;
+  bool align_corners;
+} sumi__resize_attrs;
+
+/* avg_pool2d, max_pool2d: x (N, H, W, C) -> y (N, OH, OW, C) with OH = (H - kernel) / stride + 1, rounded down.
+ * avg_pool2d_grad: dy -> dx. max_pool2d_grad: dy, x -> dx: to the first highest of each window. */
+typedef struct sumi__pool_attrs {
+  int kernel, stride;
+  int64_t height, width; /* of x */
+} sumi__pool_attrs;
+
 /* random_uniform, random_normal: state (2) i64 -> y f32. dropout: x, state -> y.
  * Element 4i+j of the result comes from lane j of Philox4x32-10 with key = the seed's two halves and counter =
  * (i low, i high, the state's counter low, stream): the same numbers on every backend and with any number of threads.

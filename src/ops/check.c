@@ -15,3 +15,9 @@ bool sumi__check_float(sumi_graph *g, const sumi__node *n, int i, const char *wh
               n->op->name, what, sumi_dtype_name(n->inputs[i]->dtype));
   return true;
 }
+
+bool sumi__check_pictures(sumi_graph *g, const sumi__node *n, int i, const char *what) {
+  SUMI__INFER(g, n->inputs[i]->shape.rank == 4, SUMI_SHAPE, "%s: %s is %s, expected (N, H, W, C)", n->op->name, what,
+              SUMI__SHAPE_STR(&n->inputs[i]->shape));
+  return sumi__check_float(g, n, i, what);
+}

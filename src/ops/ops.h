@@ -17,6 +17,8 @@
 bool sumi__check_input(sumi_graph *g, const sumi__node *n, int i, const char *what, sumi_dtype dtype, sumi_shape shape);
 /* That input i is of a floating-point type. */
 bool sumi__check_float(sumi_graph *g, const sumi__node *n, int i, const char *what);
+/* That input i is a floating-point (N, H, W, C). */
+bool sumi__check_pictures(sumi_graph *g, const sumi__node *n, int i, const char *what);
 
 /* ---- For elementwise operators (src/ops/elementwise.c) ---- */
 

@@ -4,6 +4,8 @@ list(APPEND SUMI_SOURCES
   src/ops/affine.c
   src/ops/attention.c
   src/ops/attention_grad.c
+  src/ops/avg_pool2d.c
+  src/ops/avg_pool2d_grad.c
   src/ops/broadcast.c
   src/ops/cast.c
   src/ops/check.c
@@ -33,17 +35,22 @@ list(APPEND SUMI_SOURCES
   src/ops/log_softmax.c
   src/ops/matmul.c
   src/ops/max.c
+  src/ops/max_pool2d.c
+  src/ops/max_pool2d_grad.c
   src/ops/maximum.c
   src/ops/mean.c
   src/ops/mse_loss.c
   src/ops/mul.c
   src/ops/pad.c
   src/ops/permute.c
+  src/ops/pool.c
   src/ops/quick_gelu.c
   src/ops/random.c
   src/ops/reduce.c
   src/ops/relu.c
   src/ops/reshape.c
+  src/ops/resize_bilinear.c
+  src/ops/resize_bilinear_grad.c
   src/ops/rows.c
   src/ops/sigmoid.c
   src/ops/silu.c
@@ -57,4 +64,6 @@ list(APPEND SUMI_SOURCES
   src/ops/strided.c
   src/ops/sub.c
   src/ops/sum.c
-  src/ops/tanh.c)
+  src/ops/tanh.c
+  src/ops/upsample_nearest.c
+  src/ops/upsample_nearest_grad.c)

@@ -1,0 +1,31 @@
+/* Euler-Maruyama on the reverse-time SDE (B. Anderson, 1982; Y. Song et al., ICLR 2021, algorithm 1 of its appendix
+ * G): x <- x + g^2 s(x, t) dt + g sqrt(dt) z.
+ *
+ * As in the MNIST tutorial the result is the last step's mean, without its noise. The tutorial takes `steps` times
+ * from 1 to the end and a step after each of them, the last one beyond the end with a step far longer than what noise
+ * is left; here `steps` steps lead from 1 to the end. */
+#include "diffusion/sampler.h"
+
+#include <math.h>
+
+void sumi__reverse_sde_step(sumi__sampling *s, float *score) {
+  const int64_t n = s->count * s->size;
+  const double dt = s->now.t - s->next.t;
+  const float drift = (float)(s->now.g * s->now.g * dt), spread = (float)(s->now.g * sqrt(dt));
+  for (int64_t i = 0; i < n; i++) s->x[i] += drift * score[i];
+  if (s->step + 1 == s->job->steps) return;
+  sumi__sampling_noise(s, score);
+  for (int64_t i = 0; i < n; i++) s->x[i] += spread * score[i];
+}
+
+static sumi_status step(sumi__sampling *s) {
+  const sumi_status status = sumi__score_at(s, s->x, s->now, s->scratch[0]);
+  if (status == SUMI_OK) sumi__reverse_sde_step(s, s->scratch[0]);
+  return status;
+}
+
+const sumi__sampler sumi__sampler_euler_maruyama = {
+    .info = {"euler-maruyama", "Euler-Maruyama on the reverse SDE (Song et al. 2021)", 250, 1, true},
+    .scratch = 1,
+    .step = step,
+};
