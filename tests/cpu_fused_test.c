@@ -108,7 +108,8 @@ static sumi_tensor *apply(sumi_graph *g, const char *name, sumi_tensor *a, sumi_
   CASE(cos)
   CASE(erf)
   CASE(exp)
-  CASE(gelu) CASE(log) CASE(quick_gelu) CASE(relu) CASE(sigmoid) CASE(silu) CASE(sin) CASE(sqrt) CASE(square) CASE(tanh)
+  CASE(gelu)
+  CASE(log) CASE(quick_gelu) CASE(relu) CASE(sigmoid) CASE(silu) CASE(sin) CASE(sqrt) CASE(square) CASE(tanh)
       CASE_2(add) CASE_2(div) CASE_2(maximum) CASE_2(mul) CASE_2(sub)
 #undef CASE
 #undef CASE_2

@@ -164,6 +164,41 @@ static void test_rows(void **state) {
   }
 }
 
+/* ---- Attention ---- */
+
+static void build_attention(compare_graph *c, const void *arg) {
+  static const int64_t lengths[] = {1, 2, 5, 16, 25, 33, 70, 150, 200}, widths[] = {1, 3, 8, 16, 20, 40, 64, 96, 128};
+  const sumi_dtype dtype = *(const sumi_dtype *)arg;
+  uint32_t r = start(c->seed);
+  const int64_t n = 1 + compare_below(&r, 2), heads = 1 + compare_below(&r, 3), width = widths[compare_below(&r, 9)];
+  const int64_t t = lengths[compare_below(&r, 9)];
+  const bool causal = compare_below(&r, 4) == 0;
+  const int64_t s = causal && compare_below(&r, 2) ? t : lengths[compare_below(&r, 9)];
+  sumi_tensor *q = compare_input(c, dtype, SUMI_SHAPE(n, t, heads, width), 1.0f, 0.1f), *mask = NULL;
+  sumi_tensor *k = compare_input(c, dtype, SUMI_SHAPE(n, s, heads, width), 1.0f, 0.0f);
+  sumi_tensor *v = compare_input(c, dtype, SUMI_SHAPE(n, s, heads, width), 1.0f, 0.5f);
+  if (compare_below(&r, 3) == 0) {
+    const sumi_shape full = SUMI_SHAPE(n, heads, t, s);
+    sumi_shape shape = full;
+    for (int d = 0; d < 4; d++)
+      if (compare_below(&r, 2)) shape.dims[d] = 1;
+    mask = compare_input(c, SUMI_F32, shape, 2.0f, -1.0f);
+  }
+  sumi_graph_set_compute(c->g, dtype);
+  sumi_tensor *y = sumi_attention(c->g, q, k, v, mask, 0.0f, causal), *inputs[3] = {q, k, v}, *dx[3];
+  c->outputs[c->n_outputs++] = y;
+  sumi_grad(c->g, sumi_sum_all(c->g, sumi_sin(c->g, sumi_cast(c->g, y, SUMI_F32))), 3, inputs, dx);
+  for (int i = 0; i < 3; i++) c->outputs[c->n_outputs++] = dx[i];
+}
+
+static void test_attention(void **state) {
+  (void)state;
+  for (uint32_t seed = 1; seed <= 40; seed++) {
+    compare_all("attention", seed, build_attention, &(sumi_dtype){SUMI_F32}, 1e-4, 2e-5);
+    compare_all("attention, bf16", seed, build_attention, &(sumi_dtype){SUMI_BF16}, 0.05, 0x1p-6);
+  }
+}
+
 /* ---- Random numbers ---- */
 
 static void build_random(compare_graph *c, const void *arg) {
@@ -189,10 +224,8 @@ static void test_random(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_movement),
-      cmocka_unit_test(test_rows),
-      cmocka_unit_test(test_random),
-      cmocka_unit_test(test_reductions),
+      cmocka_unit_test(test_movement), cmocka_unit_test(test_rows),       cmocka_unit_test(test_attention),
+      cmocka_unit_test(test_random),   cmocka_unit_test(test_reductions),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 list(APPEND SUMI_SOURCES
+  src/cpu/attention.c
   src/cpu/backend.c
   src/cpu/conv2d.c
   src/cpu/embedding.c
@@ -16,6 +17,8 @@ list(APPEND SUMI_SOURCES
 
 # These are compiled once for each instruction set; src/cpu/isa/dispatch.h has the rules.
 set(SUMI_ISA_SOURCES
+  src/cpu/isa/attention.c
+  src/cpu/isa/attention_grad.c
   src/cpu/isa/blocks.c
   src/cpu/isa/convert.c
   src/cpu/isa/geglu.c

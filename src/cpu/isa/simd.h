@@ -154,6 +154,22 @@ static inline float vmax_across(vf x) {
   return a[0];
 }
 
+/* The lower, or upper, halves of a and b, one element from each in turn. */
+#if SUMI__SIMD_WIDTH == 16
+static inline vf vzip_low(vf a, vf b) {
+  return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+static inline vf vzip_high(vf a, vf b) {
+  return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+#elif SUMI__SIMD_WIDTH == 8
+static inline vf vzip_low(vf a, vf b) { return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
+static inline vf vzip_high(vf a, vf b) { return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15); }
+#else
+static inline vf vzip_low(vf a, vf b) { return __builtin_shufflevector(a, b, 0, 4, 1, 5); }
+static inline vf vzip_high(vf a, vf b) { return __builtin_shufflevector(a, b, 2, 6, 3, 7); }
+#endif
+
 /* ---- bf16 and f16 ---- */
 
 static inline vf vfrom_bf16(vh h) {

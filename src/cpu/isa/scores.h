@@ -1,0 +1,36 @@
+/* What attention and its gradient share: where a head lies, and which scores are hidden. */
+#ifndef SUMI_SRC_CPU_ISA_SCORES_H
+#define SUMI_SRC_CPU_ISA_SCORES_H
+
+#include "cpu/attention.h"
+#include "cpu/isa/tile.h"
+#include "cpu/isa/vmath.h"
+
+typedef struct head_place {
+  int64_t n, head;
+  int64_t queries_at, keys_at; /* the element that the head's first token begins at */
+  int64_t stride;              /* from token to token */
+} head_place;
+
+static inline head_place place_of_head(const sumi__attention_plan *p, int64_t index) {
+  head_place h = {.n = index / p->heads, .head = index % p->heads, .stride = p->heads * p->width};
+  h.queries_at = (h.n * p->queries * p->heads + h.head) * p->width;
+  h.keys_at = (h.n * p->keys * p->heads + h.head) * p->width;
+  return h;
+}
+
+/* Adds the mask to one query's scores of keys [key, key + seen), and puts -infinity where there is no key or where a
+ * causal attention does not look. */
+static inline void hide(const sumi__call *c, const head_place *h, float *scores, int64_t query, int64_t key,
+                        int64_t seen) {
+  const sumi__attention_plan *p = c->state;
+  if (p->has_mask) {
+    const int64_t *m = p->mask_strides;
+    const float *mask = (const float *)c->in[p->first + 3] + h->n * m[0] + h->head * m[1] + query * m[2] + key * m[3];
+    for (int64_t j = 0; j < seen; j++) scores[j] += mask[j * m[3]];
+  }
+  if (p->causal) seen = sumi__max_i64(0, sumi__min_i64(seen, query + 1 - key));
+  for (int64_t j = seen; j < p->tile; j++) scores[j] = -INFINITY;
+}
+
+#endif
