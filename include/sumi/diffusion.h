@@ -57,9 +57,9 @@ SUMI_API sumi_digits_info sumi_digits_describe(const sumi_digits *model);
 /* What a callback sees after each step, lent until it returns. Pictures are worked on in batches, one after another:
  * this one has `count` pictures beginning with picture `first` of the job. */
 typedef struct sumi_sample_progress {
-  int step;        /* of this batch, 1 for the first; 0 is the starting noise, before any step */
-  int total;       /* steps of a batch; 0 while the sampler cannot know */
-  double t;        /* of the process, from 1 (noise) down; the smallest of the batch where samples differ */
+  int step;  /* of this batch, 1 for the first; 0 is the starting noise, before any step */
+  int total; /* steps of a batch; 0 while the sampler cannot know */
+  double t;  /* of the process, from 1 (noise) down; where pictures differ, of the one that is furthest from its end */
   double fraction; /* of the whole job that is done, 0 to 1 */
   int64_t first, count;
   const float *x;  /* (count, height, width): the state, a picture plus noise */
@@ -139,7 +139,7 @@ SUMI_API sumi_status sumi_demo_1d_forward(sumi_context *ctx, const sumi_demo_1d 
  * with (count, steps + 1) values, x[i][k] at time T - k T / steps. Errors: INVALID, NO_MEMORY. */
 SUMI_API sumi_status sumi_demo_1d_reverse(sumi_context *ctx, const sumi_demo_1d *demo, float *x);
 
-/* The density of x(t) and its score d log p / dx; either may be NULL. */
+/* The density of x(t) and its score d log p / dx; either may be NULL. t >= 0, and above 0 where a std is 0. */
 SUMI_API void sumi_demo_1d_density(const sumi_demo_1d *demo, double t, double x, double *density, double *score);
 
 #ifdef __cplusplus

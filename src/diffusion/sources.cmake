@@ -1,4 +1,5 @@
 list(APPEND SUMI_SOURCES
+  src/diffusion/demo_1d.c
   src/diffusion/denoiser.c
   src/diffusion/process.c
   src/diffusion/sample.c

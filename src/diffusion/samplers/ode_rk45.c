@@ -29,8 +29,8 @@ static const double safety = 0.9, shrink_limit = 0.2, growth_limit = 10.0;
 
 /* One sample's progress. */
 typedef struct track {
-  double t, h; /* where it is; the length of the step it tries next, above 0 */
-  double step; /* of the present try, signed */
+  double t, h;         /* where it is; the length of the step it tries next, above 0 */
+  double target, step; /* of the present try: where it leads, and target - t */
   bool rejected, done;
 } track;
 
@@ -152,7 +152,8 @@ static sumi_status aim(sumi__sampling *s, track *r) {
                         r->t, s->job->tolerance);
     r->h = least;
   }
-  r->step = fmax(r->t - r->h, last) - r->t;
+  r->target = fmax(r->t - r->h, last);
+  r->step = r->target - r->t;
   r->h = -r->step;
   return SUMI_OK;
 }
@@ -188,7 +189,7 @@ static void settle(sumi__sampling *s, int64_t i, double *point) {
   }
   const double factor = error == 0.0 ? growth_limit : fmin(growth_limit, safety * pow(error, -0.2));
   const size_t bytes = (size_t)s->size * sizeof *point;
-  r->t += r->step;
+  r->t = r->target;
   r->h *= r->rejected ? fmin(1.0, factor) : factor;
   r->rejected = false;
   r->done = r->t <= s->next.t;

@@ -1,0 +1,3 @@
+list(APPEND SUMI_SOURCES
+  src/pipeline/digits.c
+  src/pipeline/judge.c)
