@@ -1,10 +1,14 @@
 list(APPEND SUMI_SOURCES
+  src/io/csv.c
   src/io/file.c
   src/io/file_write.c
   src/io/gzip.c
+  src/io/idx.c
   src/io/json.c
   src/io/json_writer.c
   src/io/safetensors.c
   src/io/safetensors_values.c
   src/io/safetensors_write.c
-  src/io/text.c)
+  src/io/text.c
+  src/io/yaml.c
+  src/io/yaml_values.c)
