@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const cli_command cli_inspect;
+extern const cli_command cli_inspect, cli_train;
 
 const cli_command *const cli_commands[] = {
     &cli_inspect,
+    &cli_train,
 };
 const size_t cli_command_count = sizeof cli_commands / sizeof *cli_commands;
 
