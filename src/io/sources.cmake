@@ -1,4 +1,5 @@
 list(APPEND SUMI_SOURCES
+  src/io/apng.c
   src/io/csv.c
   src/io/file.c
   src/io/file_write.c
@@ -6,6 +7,7 @@ list(APPEND SUMI_SOURCES
   src/io/idx.c
   src/io/json.c
   src/io/json_writer.c
+  src/io/png.c
   src/io/safetensors.c
   src/io/safetensors_values.c
   src/io/safetensors_write.c
