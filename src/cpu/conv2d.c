@@ -65,5 +65,5 @@ static sumi_status plan_weight_grad(const sumi__prep *p, sumi_dtype dtype, sumi_
   return plan(p, dtype, c_dtype, SUMI__DNN_CONV_WEIGHT_GRAD, out);
 }
 static sumi_status prepare_weight_grad(sumi__prep *p) { return sumi__product_prepare(p, plan_weight_grad, false); }
-const sumi__kernel sumi__cpu_conv2d_weight_grad = {
+const sumi__kernel sumi__cpu_conv2d_weight_grad_library = {
     .prepare = prepare_weight_grad, .run = sumi__product_run, .destroy = sumi__product_destroy};

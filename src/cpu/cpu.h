@@ -4,9 +4,10 @@
 
 #include "tensor/backend.h"
 
-/* The kernel of every operator marked 1 in ops.def, and of fused chains. */
+/* The kernels of the operators marked 1 or 2 in ops.def, and of fused chains. */
 #define SUMI_CPU_KERNEL_0(name)
 #define SUMI_CPU_KERNEL_1(name) extern const sumi__kernel sumi__cpu_##name;
+#define SUMI_CPU_KERNEL_2(name) extern const sumi__kernel sumi__cpu_##name, sumi__cpu_##name##_library;
 #define SUMI_OP(name, cpu) SUMI_CPU_KERNEL_##cpu(name)
 #define SUMI_ELEMENTWISE(name)
 #include "ops/ops.def"
@@ -14,6 +15,7 @@
 #undef SUMI_ELEMENTWISE
 #undef SUMI_CPU_KERNEL_0
 #undef SUMI_CPU_KERNEL_1
+#undef SUMI_CPU_KERNEL_2
 
 extern const sumi__kernel sumi__cpu_fused;
 

@@ -13,7 +13,8 @@ list(APPEND SUMI_SOURCES
   src/cpu/product.c
   src/cpu/random.c
   src/cpu/reduce.c
-  src/cpu/rows.c)
+  src/cpu/rows.c
+  src/cpu/weight_grad.c)
 
 # These are compiled once for each instruction set; src/cpu/isa/dispatch.h has the rules.
 set(SUMI_ISA_SOURCES
@@ -26,7 +27,8 @@ set(SUMI_ISA_SOURCES
   src/cpu/isa/layer_norm.c
   src/cpu/isa/random.c
   src/cpu/isa/reduce.c
-  src/cpu/isa/rows.c)
+  src/cpu/isa/rows.c
+  src/cpu/isa/weight_grad.c)
 
 function(sumi_isa name)
   set(objects sumi_isa_${name})
