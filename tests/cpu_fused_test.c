@@ -99,26 +99,41 @@ static const float specials[] = {0.0f,    -0.0f,    1.0f,    -1.0f,  INFINITY, -
                                  3.4e38f, -3.4e38f, 88.7f,   -87.3f, 100.0f,   -100.0f,   0.5f,     0.6f,   0.9f,
                                  -0.9f,   1e-30f,   70000.f, -1e9f,  3.14159f, 1.57080f,  6.28319f, 25.f,   -25.f};
 
+typedef sumi_tensor *(*unary)(sumi_graph *g, sumi_tensor *a);
+typedef sumi_tensor *(*binary)(sumi_graph *g, sumi_tensor *a, sumi_tensor *b);
+
+static sumi_tensor *apply_affine(sumi_graph *g, sumi_tensor *a) { return sumi_affine(g, a, 1.5f, -0.25f); }
+static sumi_tensor *apply_broadcast(sumi_graph *g, sumi_tensor *a) { return sumi_broadcast(g, a, SUMI_SHAPE(3, 2000)); }
+static sumi_tensor *apply_cast(sumi_graph *g, sumi_tensor *a) { return sumi_cast(g, a, SUMI_BF16); }
+static sumi_tensor *apply_clamp(sumi_graph *g, sumi_tensor *a) { return sumi_clamp(g, a, -0.5f, 2.0f); }
+static sumi_tensor *apply_leaky_relu(sumi_graph *g, sumi_tensor *a) { return sumi_leaky_relu(g, a, 0.1f); }
+static sumi_tensor *apply_step(sumi_graph *g, sumi_tensor *a) { return sumi_step(g, a, 0.5f); }
+
+static const struct {
+  const char *name;
+  unary one;
+  binary two;
+} operators[] = {
+    {"abs", sumi_abs, NULL},        {"add", NULL, sumi_add},
+    {"affine", apply_affine, NULL}, {"broadcast", apply_broadcast, NULL},
+    {"cast", apply_cast, NULL},     {"clamp", apply_clamp, NULL},
+    {"cos", sumi_cos, NULL},        {"div", NULL, sumi_div},
+    {"erf", sumi_erf, NULL},        {"exp", sumi_exp, NULL},
+    {"gelu", sumi_gelu, NULL},      {"leaky_relu", apply_leaky_relu, NULL},
+    {"log", sumi_log, NULL},        {"maximum", NULL, sumi_maximum},
+    {"mul", NULL, sumi_mul},        {"quick_gelu", sumi_quick_gelu, NULL},
+    {"relu", sumi_relu, NULL},      {"sigmoid", sumi_sigmoid, NULL},
+    {"silu", sumi_silu, NULL},      {"sin", sumi_sin, NULL},
+    {"sqrt", sumi_sqrt, NULL},      {"square", sumi_square, NULL},
+    {"step", apply_step, NULL},     {"sub", NULL, sumi_sub},
+    {"tanh", sumi_tanh, NULL},
+};
+
+/* NULL for an operator of ops.def that this test does not know. */
 static sumi_tensor *apply(sumi_graph *g, const char *name, sumi_tensor *a, sumi_tensor *b) {
-#define CASE(op)                                                                                                       \
-  if (strcmp(name, #op) == 0) return sumi_##op(g, a);
-#define CASE_2(op)                                                                                                     \
-  if (strcmp(name, #op) == 0) return sumi_##op(g, a, b);
-  CASE(abs)
-  CASE(cos)
-  CASE(erf)
-  CASE(exp)
-  CASE(gelu)
-  CASE(log) CASE(quick_gelu) CASE(relu) CASE(sigmoid) CASE(silu) CASE(sin) CASE(sqrt) CASE(square) CASE(tanh)
-      CASE_2(add) CASE_2(div) CASE_2(maximum) CASE_2(mul) CASE_2(sub)
-#undef CASE
-#undef CASE_2
-          if (strcmp(name, "affine") == 0) return sumi_affine(g, a, 1.5f, -0.25f);
-  if (strcmp(name, "broadcast") == 0) return sumi_broadcast(g, a, SUMI_SHAPE(3, 2000));
-  if (strcmp(name, "cast") == 0) return sumi_cast(g, a, SUMI_BF16);
-  if (strcmp(name, "clamp") == 0) return sumi_clamp(g, a, -0.5f, 2.0f);
-  if (strcmp(name, "leaky_relu") == 0) return sumi_leaky_relu(g, a, 0.1f);
-  if (strcmp(name, "step") == 0) return sumi_step(g, a, 0.5f);
+  for (size_t i = 0; i < sizeof operators / sizeof *operators; i++)
+    if (strcmp(operators[i].name, name) == 0)
+      return operators[i].one ? operators[i].one(g, a) : operators[i].two(g, a, b);
   return NULL;
 }
 
@@ -134,7 +149,7 @@ static void run_operator(const char *name, const char *isa, bool reference, floa
   assert_ok(ctx, sumi_backend_cpu(ctx, &backend));
   sumi_tensor *a = sumi_input(g, "a", SUMI_F32, SUMI_SHAPE(N)), *b = sumi_input(g, "b", SUMI_F32, SUMI_SHAPE(N));
   sumi_tensor *y = apply(g, name, a, b);
-  assert_non_null(y); /* an operator of ops.def that this test does not know */
+  assert_non_null(y);
   assert_ok(ctx, sumi_compile(backend, g, 1, &y, &(sumi_compile_options){.reference = reference}, &p));
   const int n_special = (int)(sizeof specials / sizeof *specials);
   float *values[2] = {sumi_data(p, a), sumi_data(p, b)};

@@ -199,6 +199,36 @@ static void test_attention(void **state) {
   }
 }
 
+/* ---- Pictures ---- */
+
+static void build_pictures(compare_graph *c, const void *arg) {
+  static const int64_t widths[] = {1, 3, 8, 16, 20, 33};
+  const sumi_dtype dtype = *(const sumi_dtype *)arg;
+  uint32_t r = start(c->seed);
+  const sumi_shape shape = SUMI_SHAPE(1 + compare_below(&r, 3), 1 + compare_below(&r, 12), 1 + compare_below(&r, 12),
+                                      widths[compare_below(&r, 6)]);
+  const int least = (int)sumi__min_i64(shape.dims[1], shape.dims[2]), kernel = 1 + compare_below(&r, least);
+  sumi_tensor *x = compare_input(c, dtype, shape, 1.0f, 0.0f), *y, *dx = NULL;
+  switch (compare_below(&r, 4)) {
+  case 0: y = sumi_avg_pool2d(c->g, x, kernel, 1 + compare_below(&r, 4)); break;
+  case 1: y = sumi_max_pool2d(c->g, x, kernel, 1 + compare_below(&r, 4)); break;
+  case 2: y = sumi_upsample_nearest(c->g, x, 1 + compare_below(&r, 3), 1 + compare_below(&r, 3)); break;
+  default:
+    y = sumi_resize_bilinear(c->g, x, 1 + compare_below(&r, 25), 1 + compare_below(&r, 25), compare_below(&r, 2));
+  }
+  c->outputs[c->n_outputs++] = y;
+  sumi_grad(c->g, sumi_sum_all(c->g, sumi_sin(c->g, sumi_cast(c->g, y, SUMI_F32))), 1, &x, &dx);
+  c->outputs[c->n_outputs++] = dx;
+}
+
+static void test_pictures(void **state) {
+  (void)state;
+  for (uint32_t seed = 1; seed <= 100; seed++) {
+    compare_all("pictures", seed, build_pictures, &(sumi_dtype){SUMI_F32}, 2e-6, 2e-6);
+    compare_all("pictures, bf16", seed, build_pictures, &(sumi_dtype){SUMI_BF16}, 1e-2, 0x1p-7);
+  }
+}
+
 /* ---- Random numbers ---- */
 
 static void build_random(compare_graph *c, const void *arg) {
@@ -224,8 +254,8 @@ static void test_random(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_movement), cmocka_unit_test(test_rows),       cmocka_unit_test(test_attention),
-      cmocka_unit_test(test_random),   cmocka_unit_test(test_reductions),
+      cmocka_unit_test(test_movement), cmocka_unit_test(test_rows),   cmocka_unit_test(test_attention),
+      cmocka_unit_test(test_pictures), cmocka_unit_test(test_random), cmocka_unit_test(test_reductions),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@ list(APPEND SUMI_SOURCES
   src/cpu/matmul.c
   src/cpu/movement.c
   src/cpu/onednn.c
+  src/cpu/pictures.c
   src/cpu/product.c
   src/cpu/random.c
   src/cpu/reduce.c
@@ -25,8 +26,10 @@ set(SUMI_ISA_SOURCES
   src/cpu/isa/geglu.c
   src/cpu/isa/group_norm.c
   src/cpu/isa/layer_norm.c
+  src/cpu/isa/pool.c
   src/cpu/isa/random.c
   src/cpu/isa/reduce.c
+  src/cpu/isa/resize.c
   src/cpu/isa/rows.c
   src/cpu/isa/weight_grad.c)
 
