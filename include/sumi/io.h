@@ -89,7 +89,7 @@ SUMI_API sumi_status sumi_png_write(sumi_context *ctx, const char *path, const s
 
 /* Reads a PNG of any kind as 8 bits per sample: palettes become RGB, 16-bit samples are scaled, transparency becomes
  * an alpha channel (grey with alpha becomes RGBA). The pixels are the caller's: free with sumi_image_free.
- * Pictures above 2^28 pixels are refused. Errors: IO, FORMAT, NO_MEMORY. On failure *out is all zero. */
+ * Pictures above 2^26 pixels are refused. Errors: IO, FORMAT, NO_MEMORY. On failure *out is all zero. */
 SUMI_API sumi_status sumi_png_read(sumi_context *ctx, const char *path, sumi_image *out);
 /* Frees the pixels that a reader gave and zeroes the struct. */
 SUMI_API void sumi_image_free(sumi_context *ctx, sumi_image *image);

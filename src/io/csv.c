@@ -74,7 +74,7 @@ static bool read_row(const char *row, size_t bytes, size_t columns, double *step
     cells++;
     begin = i + 1;
   }
-  return cells == columns;
+  return cells == columns && isfinite(*step);
 }
 
 /* Finds where the rows up to last_step end in an existing log; 0 if it holds nothing yet, not even a header. */

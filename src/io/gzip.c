@@ -54,13 +54,15 @@ static sumi_status inflate_member(sumi_context *ctx, const char *name, z_stream 
     if (code == Z_STREAM_END) return SUMI_OK;
     if (code == Z_MEM_ERROR) return sumi__fail(ctx, SUMI_NO_MEMORY, "%s: out of memory while expanding", name);
     if (code == Z_OK && (taken || made)) continue;
-    if (!*left) return sumi__fail(ctx, SUMI_FORMAT, "%s: the gzip data is truncated", name);
-    return sumi__fail(ctx, SUMI_FORMAT, "%s: the gzip data is damaged (%s)", name, z->msg ? z->msg : "no progress");
+    if (!*left) return sumi__fail(ctx, SUMI_FORMAT, "%s: the compressed data is truncated", name);
+    return sumi__fail(ctx, SUMI_FORMAT, "%s: the compressed data is damaged (%s)", name,
+                      z->msg ? z->msg : "no progress");
   }
 }
 
-sumi_status sumi__gunzip(sumi_context *ctx, const char *name, const void *data, size_t bytes, size_t limit,
-                         uint8_t **out, size_t *out_bytes) {
+/* gzip: members until the data ends; else one zlib stream. */
+static sumi_status expand(sumi_context *ctx, const char *name, bool gzip, const void *data, size_t bytes, size_t limit,
+                          uint8_t **out, size_t *out_bytes) {
   sumi_status status = SUMI_OK;
   uint8_t *expanded = NULL;
   size_t used = 0, capacity = 0, left = bytes;
@@ -69,12 +71,13 @@ sumi_status sumi__gunzip(sumi_context *ctx, const char *name, const void *data, 
   bool open = false;
   *out = NULL;
   *out_bytes = 0;
-  SUMI_CHECK(ctx, sumi__is_gzip(data, bytes), SUMI_FORMAT, "%s: is not gzip data", name);
   SUMI_CHECK(ctx, limit <= INT64_MAX / 4, SUMI_INVALID, "%s: a limit of %zu bytes is out of range", name, limit);
-  SUMI_CHECK(ctx, inflateInit2(&z, 15 + 16) == Z_OK, SUMI_NO_MEMORY, "%s: out of memory while expanding", name);
+  SUMI_CHECK(ctx, inflateInit2(&z, gzip ? 15 + 16 : 15) == Z_OK, SUMI_NO_MEMORY, "%s: out of memory while expanding",
+             name);
   open = true;
   do {
-    SUMI_CHECK(ctx, sumi__is_gzip(in, left), SUMI_FORMAT, "%s: %zu bytes follow the gzip data", name, left);
+    SUMI_CHECK(ctx, left == bytes || (gzip && sumi__is_gzip(in, left)), SUMI_FORMAT,
+               "%s: %zu bytes follow the compressed data", name, left);
     SUMI_TRY(inflate_member(ctx, name, &z, &in, &left, limit, &expanded, &used, &capacity));
     inflateReset(&z);
   } while (left);
@@ -87,4 +90,17 @@ done:
   if (open) inflateEnd(&z);
   sumi__free(ctx, expanded);
   return status;
+}
+
+sumi_status sumi__gunzip(sumi_context *ctx, const char *name, const void *data, size_t bytes, size_t limit,
+                         uint8_t **out, size_t *out_bytes) {
+  *out = NULL;
+  *out_bytes = 0;
+  if (!sumi__is_gzip(data, bytes)) return sumi__fail(ctx, SUMI_FORMAT, "%s: is not gzip data", name);
+  return expand(ctx, name, true, data, bytes, limit, out, out_bytes);
+}
+
+sumi_status sumi__inflate_zlib(sumi_context *ctx, const char *name, const void *data, size_t bytes, size_t limit,
+                               uint8_t **out, size_t *out_bytes) {
+  return expand(ctx, name, false, data, bytes, limit, out, out_bytes);
 }

@@ -1,4 +1,4 @@
-/* The only door to zlib: expanding gzip data, and the CRC that PNG uses too. */
+/* The only door to zlib: expanding gzip and zlib data, and the CRC that PNG uses too. */
 #ifndef SUMI_SRC_IO_GZIP_H
 #define SUMI_SRC_IO_GZIP_H
 
@@ -12,6 +12,10 @@ bool sumi__is_gzip(const void *data, size_t bytes);
  * header alone cannot make it huge. Errors: FORMAT (damaged, truncated, trailing bytes, over the limit), NO_MEMORY. */
 sumi_status sumi__gunzip(sumi_context *ctx, const char *name, const void *data, size_t bytes, size_t limit,
                          uint8_t **out, size_t *out_bytes);
+
+/* The same for one zlib stream (RFC 1950), as inside of PNG's chunks. */
+sumi_status sumi__inflate_zlib(sumi_context *ctx, const char *name, const void *data, size_t bytes, size_t limit,
+                               uint8_t **out, size_t *out_bytes);
 
 /* CRC-32 of RFC 1952 and PNG; start with 0 and feed the result back for the next piece. */
 uint32_t sumi__crc32(uint32_t crc, const void *data, size_t bytes);

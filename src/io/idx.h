@@ -1,4 +1,4 @@
-/* The IDX format of MNIST (http://yann.lecun.com/exdb/mnist, at the end of the page): two zero bytes, a type, the
+/* The IDX format of MNIST (http://yann.lecun.com/exdb/mnist, at the page's end): two zero bytes, a type, the
  * number of dimensions, each dimension as a big-endian u32, then the elements, big-endian, row-major. Plain or gzipped.
  */
 #ifndef SUMI_SRC_IO_IDX_H

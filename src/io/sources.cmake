@@ -8,6 +8,7 @@ list(APPEND SUMI_SOURCES
   src/io/json.c
   src/io/json_writer.c
   src/io/png.c
+  src/io/png_text.c
   src/io/safetensors.c
   src/io/safetensors_values.c
   src/io/safetensors_write.c
