@@ -119,7 +119,7 @@ const sumi__op sumi__op_attention = {
 
 sumi_tensor *sumi_attention(sumi_graph *g, sumi_tensor *q, sumi_tensor *k, sumi_tensor *v, sumi_tensor *mask,
                             float scale, bool causal) {
-  if (!q) return NULL;
+  if (!sumi__inputs_given(g, "attention", 3, (sumi_tensor *[]){q, k, v})) return NULL;
   const int64_t width = q->shape.rank > 0 ? q->shape.dims[q->shape.rank - 1] : 1;
   const sumi__attention_attrs a = {
       .scale = scale != 0.0f ? scale : (float)(1.0 / sqrt((double)width)), .causal = causal, .has_mask = mask};

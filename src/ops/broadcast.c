@@ -4,6 +4,8 @@
 static bool infer(sumi_graph *g, sumi__node *n) {
   const sumi_shape *to = n->attrs;
   sumi_shape joined;
+  SUMI__INFER(g, sumi__is_float(n->inputs[0]->dtype), SUMI_SHAPE, "broadcast: operand is %s, expected f32, bf16 or f16",
+              sumi_dtype_name(n->inputs[0]->dtype));
   SUMI__INFER(g, sumi__shape_valid(to), SUMI_SHAPE, "broadcast: the shape asked for is not valid");
   SUMI__INFER(g, sumi__broadcast_shapes(&n->inputs[0]->shape, to, &joined) && sumi_shape_equal(&joined, to), SUMI_SHAPE,
               "broadcast: %s does not repeat to %s", SUMI__SHAPE_STR(&n->inputs[0]->shape), SUMI__SHAPE_STR(to));

@@ -1,4 +1,4 @@
-/* x moved into [low, high]; NaN stays. dx = dy where low <= x <= high, else 0, as torch.clamp. */
+/* x moved into [low, high]; NaN stays. dx = dy where low <= x <= high, both ends included, else 0. */
 #include "ops/ops.h"
 
 static bool infer(sumi_graph *g, sumi__node *n) {

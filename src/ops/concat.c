@@ -45,10 +45,11 @@ static void grad(sumi_graph *g, const sumi__node *n, sumi_tensor *const *dy, con
 
 const sumi__op sumi__op_concat = {.name = "concat", .infer = infer, .reference = reference, .grad = grad};
 
-static sumi_dtype common_dtype(int n, sumi_tensor *const *xs) {
+/* The type that the floating-point inputs share. */
+static sumi_dtype common_float(int n, sumi_tensor *const *xs) {
   sumi_dtype dtype = xs[0]->dtype;
   for (int i = 1; i < n; i++)
-    if (sumi__is_float(dtype) && sumi__is_float(xs[i]->dtype)) dtype = sumi__promote(dtype, xs[i]->dtype);
+    if (sumi__is_float(xs[i]->dtype)) dtype = sumi__is_float(dtype) ? sumi__promote(dtype, xs[i]->dtype) : xs[i]->dtype;
   return dtype;
 }
 
@@ -58,10 +59,9 @@ sumi_tensor *sumi_concat(sumi_graph *g, int n, sumi_tensor *const *xs, int axis)
     sumi__graph_fail(g, SUMI_INVALID, "concat: %d inputs, expected 1 to %d", n, (int)SUMI__MAX_INPUTS);
     return NULL;
   }
-  for (int i = 0; i < n; i++)
-    if (!xs[i]) return sumi__build(g, &sumi__op_concat, n, xs, NULL, 0); /* says which one */
-  const sumi_dtype dtype = common_dtype(n, xs);
-  for (int i = 0; i < n; i++) same[i] = sumi__is_float(dtype) ? sumi_cast(g, xs[i], dtype) : xs[i];
+  if (!sumi__inputs_given(g, "concat", n, xs)) return NULL;
+  const sumi_dtype dtype = common_float(n, xs);
+  for (int i = 0; i < n; i++) same[i] = sumi__float_cast(g, xs[i], dtype);
   const sumi__concat_attrs a = {sumi__axis(&xs[0]->shape, axis)};
   return sumi__build(g, &sumi__op_concat, n, same, &a, sizeof a);
 }

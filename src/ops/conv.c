@@ -9,7 +9,6 @@ static bool in_range(int value, int low) { return value >= low && value <= SIZE_
 bool sumi__conv_resolve(sumi_graph *g, const char *who, const sumi_conv_options *options, const sumi_tensor *w,
                         sumi__conv_attrs *out) {
   const sumi_conv_options o = options ? *options : (sumi_conv_options){0};
-  if (!w) return sumi__graph_fail(g, SUMI_INVALID, "%s: the weight is NULL", who);
   SUMI__INFER(g, w->shape.rank == 4, SUMI_SHAPE, "%s: the weight has the shape %s, expected (O, KH, KW, I/groups)", who,
               SUMI__SHAPE_STR(&w->shape));
   *out = (sumi__conv_attrs){

@@ -61,14 +61,15 @@ const sumi__op sumi__op_conv2d = {
 
 sumi_tensor *sumi__conv2d(sumi_graph *g, sumi_tensor *x, sumi_tensor *w, sumi_tensor *bias, const sumi__conv_attrs *a) {
   if (!x) return NULL;
-  return sumi__build(g, &sumi__op_conv2d, bias ? 3 : 2, (sumi_tensor *[]){x, sumi_cast(g, w, x->dtype), bias}, a,
+  return sumi__build(g, &sumi__op_conv2d, bias ? 3 : 2, (sumi_tensor *[]){x, sumi__float_cast(g, w, x->dtype), bias}, a,
                      sizeof *a);
 }
 
 sumi_tensor *sumi_conv2d(sumi_graph *g, sumi_tensor *x, sumi_tensor *w, sumi_tensor *bias,
                          const sumi_conv_options *options) {
   sumi__conv_attrs a;
-  if (!x || !w || !sumi__conv_resolve(g, "conv2d", options, w, &a)) return NULL;
+  if (!sumi__inputs_given(g, "conv2d", 2, (sumi_tensor *[]){x, w})) return NULL;
+  if (!sumi__conv_resolve(g, "conv2d", options, w, &a)) return NULL;
   if (x->shape.rank == 4) a.height = x->shape.dims[1], a.width = x->shape.dims[2];
   return sumi__conv2d(g, sumi__compute_cast(g, x), sumi__compute_cast(g, w), bias, &a);
 }

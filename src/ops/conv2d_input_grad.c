@@ -65,7 +65,7 @@ sumi_tensor *sumi__conv2d_input_grad(sumi_graph *g, sumi_tensor *dy, sumi_tensor
                                      const sumi__conv_attrs *a) {
   if (!dy) return NULL;
   return sumi__build(g, &sumi__op_conv2d_input_grad, bias ? 3 : 2,
-                     (sumi_tensor *[]){dy, sumi_cast(g, w, dy->dtype), bias}, a, sizeof *a);
+                     (sumi_tensor *[]){dy, sumi__float_cast(g, w, dy->dtype), bias}, a, sizeof *a);
 }
 
 static int64_t in_size(int64_t out, int before, int after, int64_t kernel, int stride, int dilation, int extra) {
@@ -75,7 +75,8 @@ static int64_t in_size(int64_t out, int before, int after, int64_t kernel, int s
 sumi_tensor *sumi_conv_transpose2d(sumi_graph *g, sumi_tensor *x, sumi_tensor *w, sumi_tensor *bias,
                                    const sumi_conv_options *options, int output_pad_h, int output_pad_w) {
   sumi__conv_attrs a;
-  if (!x || !w || !sumi__conv_resolve(g, "conv_transpose2d", options, w, &a)) return NULL;
+  if (!sumi__inputs_given(g, "conv_transpose2d", 2, (sumi_tensor *[]){x, w})) return NULL;
+  if (!sumi__conv_resolve(g, "conv_transpose2d", options, w, &a)) return NULL;
   if (output_pad_h < 0 || output_pad_h >= a.stride_h || output_pad_w < 0 || output_pad_w >= a.stride_w) {
     sumi__graph_fail(g, SUMI_INVALID, "conv_transpose2d: output paddings %d, %d: expected below the strides %d, %d",
                      output_pad_h, output_pad_w, a.stride_h, a.stride_w);

@@ -108,7 +108,7 @@ static sumi_tensor *build(sumi_graph *g, sumi_tensor *x, sumi_tensor *shift, sum
     sumi__graph_fail(g, SUMI_INVALID, "group_norm: gamma and beta go together, and one of them is NULL");
     return NULL;
   }
-  if (shift) inputs[n++] = sumi_cast(g, shift, SUMI_F32);
+  if (shift) inputs[n++] = sumi__float_cast(g, shift, SUMI_F32);
   if (gamma) inputs[n++] = gamma, inputs[n++] = beta;
   return sumi__build(g, &sumi__op_group_norm, n, inputs, a, sizeof *a);
 }

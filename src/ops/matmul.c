@@ -112,7 +112,7 @@ const sumi__op sumi__op_matmul = {
 
 sumi_tensor *sumi_matmul(sumi_graph *g, sumi_tensor *a, sumi_tensor *b, bool transpose_a, bool transpose_b,
                          sumi_tensor *bias) {
-  if (!a || !b) return NULL;
+  if (!sumi__inputs_given(g, "matmul", 2, (sumi_tensor *[]){a, b})) return NULL;
   if (a->shape.rank <= 2 || b->shape.rank != 2 || transpose_a)
     return product(g, sumi__compute_cast(g, a), sumi__compute_cast(g, b), transpose_a, transpose_b, bias, g->compute);
   /* Many rows by one matrix: as a single product, and then so is the gradient of b. */
@@ -126,7 +126,7 @@ sumi_tensor *sumi_matmul(sumi_graph *g, sumi_tensor *a, sumi_tensor *b, bool tra
 }
 
 sumi_tensor *sumi_linear(sumi_graph *g, sumi_tensor *x, sumi_tensor *w, sumi_tensor *bias) {
-  if (!x || !w) return NULL;
+  if (!sumi__inputs_given(g, "linear", 2, (sumi_tensor *[]){x, w})) return NULL;
   if (x->shape.rank < 1 || w->shape.rank != 2 || x->shape.dims[x->shape.rank - 1] != w->shape.dims[1]) {
     sumi__graph_fail(g, SUMI_SHAPE, "linear: %s by the weight %s: expected (..., I) and (O, I)",
                      SUMI__SHAPE_STR(&x->shape), SUMI__SHAPE_STR(&w->shape));

@@ -71,12 +71,17 @@ bool sumi__declare(sumi_graph *g, sumi__node *n, int i, sumi_dtype dtype, sumi_s
   return true;
 }
 
+bool sumi__inputs_given(sumi_graph *g, const char *who, int n, sumi_tensor *const *inputs) {
+  for (int i = 0; i < n; i++) SUMI__INFER(g, inputs[i], SUMI_INVALID, "%s: input %d is NULL", who, i);
+  return true;
+}
+
 static bool inputs_usable(sumi_graph *g, const sumi__op *op, int n_inputs, sumi_tensor *const *inputs) {
   if (g->status != SUMI_OK) return false;
   SUMI__INFER(g, n_inputs <= SUMI__MAX_INPUTS, SUMI_UNSUPPORTED, "%s: %d inputs, at most %d are possible", op->name,
               n_inputs, (int)SUMI__MAX_INPUTS);
+  if (!sumi__inputs_given(g, op->name, n_inputs, inputs)) return false;
   for (int i = 0; i < n_inputs; i++) {
-    SUMI__INFER(g, inputs[i], SUMI_INVALID, "%s: input %d is NULL", op->name, i);
     SUMI__INFER(g, inputs[i]->graph == g, SUMI_INVALID, "%s: input %d belongs to another graph", op->name, i);
   }
   return true;
@@ -165,4 +170,8 @@ sumi_tensor *sumi__reduce_to(sumi_graph *g, sumi_tensor *t, const sumi_shape *sh
   return sumi_reshape(g, n ? sumi_sum(g, t, n, axes, false) : t, *shape);
 }
 
-sumi_tensor *sumi__compute_cast(sumi_graph *g, sumi_tensor *t) { return sumi_cast(g, t, g->compute); }
+sumi_tensor *sumi__float_cast(sumi_graph *g, sumi_tensor *t, sumi_dtype dtype) {
+  return t && !sumi__is_float(t->dtype) ? t : sumi_cast(g, t, dtype);
+}
+
+sumi_tensor *sumi__compute_cast(sumi_graph *g, sumi_tensor *t) { return sumi__float_cast(g, t, g->compute); }

@@ -86,6 +86,10 @@ struct sumi__op {
 sumi_tensor *sumi__build(sumi_graph *g, const sumi__op *op, int n_inputs, sumi_tensor *const *inputs, const void *attrs,
                          size_t attrs_bytes);
 
+/* For builders that look into their inputs before they build: false, with a fault that names the first, if one of them
+ * is NULL. */
+bool sumi__inputs_given(sumi_graph *g, const char *who, int n, sumi_tensor *const *inputs);
+
 /* For `infer`: declares output i. */
 bool sumi__declare(sumi_graph *g, sumi__node *n, int i, sumi_dtype dtype, sumi_shape shape);
 
@@ -122,6 +126,8 @@ void sumi__broadcast_strides(const sumi_shape *from, const sumi_shape *to, int64
 sumi_tensor *sumi__reduce_to(sumi_graph *g, sumi_tensor *t, const sumi_shape *shape);
 /* A tensor of one repeated value. */
 sumi_tensor *sumi__full(sumi_graph *g, sumi_dtype dtype, sumi_shape shape, float value);
+/* A floating-point operand in that type; one of another kind is left alone, for the operator to refuse it. */
+sumi_tensor *sumi__float_cast(sumi_graph *g, sumi_tensor *t, sumi_dtype dtype);
 /* The operand of a matrix product in the graph's compute type. */
 sumi_tensor *sumi__compute_cast(sumi_graph *g, sumi_tensor *t);
 

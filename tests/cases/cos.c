@@ -1,0 +1,3 @@
+#include "ops/harness.h"
+
+OP_UNARY_CASES(cos, -7.0f, 7.0f, 0.0f);

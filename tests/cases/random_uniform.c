@@ -1,0 +1,34 @@
+#include "ops/harness.h"
+
+static sumi_tensor *build(sumi_graph *g, sumi_tensor *const *x) {
+  return sumi_random_uniform(g, x[0], SUMI_SHAPE(3, 7));
+}
+/* The second one of a graph is another stream. */
+static sumi_tensor *second(sumi_graph *g, sumi_tensor *const *x) {
+  sumi_tensor *a = sumi_random_uniform(g, x[0], SUMI_SHAPE(5));
+  sumi_tensor *b = sumi_random_uniform(g, x[0], SUMI_SHAPE(5));
+  return sumi_sub(g, a, b);
+}
+static sumi_tensor *large(sumi_graph *g, sumi_tensor *const *x) {
+  return sumi_random_uniform(g, x[0], SUMI_SHAPE(31, 1013));
+}
+
+static const op_case list[] = {
+    {.name = "random_uniform", .build = build, .inputs = {OP_IN_INT(SUMI_I64, 0, 10000000, 2)}},
+    {.name = "random_uniform.second", .build = second, .inputs = {OP_IN_INT(SUMI_I64, -1000, 1000, 2)}},
+    {.name = "random_uniform.large",
+     .build = large,
+     .inputs = {OP_IN_INT(SUMI_I64, 0, 10000000, 2)},
+     .no_golden = true},
+};
+
+static sumi_tensor *bad(sumi_graph *g, int i) {
+  switch (i) {
+  case 0: return sumi_random_uniform(g, OP_I64(g, 3), SUMI_SHAPE(2));
+  case 1: return sumi_random_uniform(g, OP_I32(g, 2), SUMI_SHAPE(2));
+  default: return sumi_random_uniform(g, OP_I64(g, 2), SUMI_SHAPE(2, -1));
+  }
+}
+
+OP_CASES(random_uniform, list, bad, {SUMI_SHAPE, "random_uniform: the state is i64[3]"},
+         {SUMI_SHAPE, "the state is i32[2]"}, {SUMI_SHAPE, "random_uniform: its result would have the shape [2, -1]"});
