@@ -259,11 +259,28 @@ static void bf16_attention(void **s) {
   check(s, "attention_full", sumi__score_unet_defaults(SUMI__SCORE_UNET_ATTENTION), SUMI_BF16, &loose);
 }
 
+/* The same on every instruction set that the processor has, with two threads. */
+static void every_instruction_set(void **s) {
+  (void)s;
+  for (int isa = 0; isa <= (int)sumi__isa_detect(); isa++) {
+    const sumi_context_options options = {.threads = 2, .max_isa = sumi__isa_name((sumi__isa)isa)};
+    sumi_context *ctx = NULL;
+    void *state;
+    assert_int_equal(sumi_context_create(&options, &ctx), SUMI_OK);
+    state = ctx;
+    print_message("  %s\n", options.max_isa);
+    check(&state, "attention_small", small(SUMI__SCORE_UNET_ATTENTION), SUMI_F32, &tight);
+    check(&state, "attention_small", small(SUMI__SCORE_UNET_ATTENTION), SUMI_BF16, &loose);
+    sumi_context_free(ctx);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(small_concat), cmocka_unit_test(small_add), cmocka_unit_test(small_attention),
-      cmocka_unit_test(full_concat),  cmocka_unit_test(full_add),  cmocka_unit_test(full_attention),
-      cmocka_unit_test(bf16_concat),  cmocka_unit_test(bf16_add),  cmocka_unit_test(bf16_attention),
+      cmocka_unit_test(small_concat),          cmocka_unit_test(small_add), cmocka_unit_test(small_attention),
+      cmocka_unit_test(full_concat),           cmocka_unit_test(full_add),  cmocka_unit_test(full_attention),
+      cmocka_unit_test(bf16_concat),           cmocka_unit_test(bf16_add),  cmocka_unit_test(bf16_attention),
+      cmocka_unit_test(every_instruction_set),
   };
   return cmocka_run_group_tests(tests, support_setup, support_teardown);
 }
