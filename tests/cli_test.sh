@@ -1,7 +1,10 @@
 #!/bin/sh
-# The command's manners: exit codes, one line on stderr for a fault, help on stdout. Usage: cli_test.sh PATH/TO/sumi
+# The command's manners: exit codes, one line on stderr for a fault, help on stdout. Then one
+# small model's whole life. Usage: cli_test.sh PATH/TO/sumi PATH/TO/make_tiny_digits CONFIGS
 set -u
 sumi=$1
+make_tiny_digits=$2
+configs=$3
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
@@ -55,5 +58,36 @@ if [ -w /dev/full ]; then
   "$sumi" inspect --help >/dev/full 2>err
   [ $? = 6 ] || { echo 'a full disk behind stdout was not noticed'; failures=$((failures + 1)); }
 fi
+
+# A judge and a network after two steps each: what they draw is noise, but every command must work with them.
+"$make_tiny_digits" data 64 32
+for task in classifier attention; do
+  expect 0 '2 steps' train "$configs/digits-$task.yaml" data.dir=data train.out=$task train.batch=8 train.micro_batch=4 \
+    train.max_steps=2 preview.every_epochs=0 --quiet
+done
+expect 2 'a training is there already' train "$configs/digits-attention.yaml" data.dir=data train.out=attention \
+  train.batch=8 train.max_steps=2 -q
+expect 7 'train.lr' train "$configs/digits-attention.yaml" train.rl=1
+cp -r classifier/model attention/model/classifier
+expect 0 'loss ' eval score "$configs/digits-attention.yaml" data.dir=data train.out=attention train.micro_batch=0 \
+  train.batch=16 data.limit=16
+expect 0 'drawn.png' sample -m attention/model -c 3,1,7-9 --steps 2 -o drawn.png --trajectory way.png -q
+expect 0 'Steps: 2, Sampler: euler-maruyama, Seed: 0' inspect drawn.png
+expect 0 'PNG, ' inspect way.png
+expect 0 'one-0001.png' sample -m attention/model -c 4 --count 2 --steps 2 --separate --seed 5 -o one.png -q
+expect 0 'digit 4' inspect one-0001.png
+expect 0 'Seed: 6' inspect one-0001.png
+expect 2 '--class: expected numbers from 0 to 9' sample -m attention/model -c 8-12
+expect 2 '--class: expected numbers from 0 to 9' sample -m attention/model -c 1,
+expect 8 'no-such' sample -m attention/model --sampler no-such -q
+expect 6 'nowhere' sample -m nowhere
+expect 0 'conv1.weight' inspect attention/model/unet/diffusion_pytorch_model.safetensors --stats
+expect 0 'on 32 real test pictures: accuracy' eval digits -m attention/model --samples 10 --steps 2 --data data \
+  --config "$configs/digits-classifier.yaml" -q
+tail -n 1 out | grep -qE '^prompt accuracy [01]\.[0-9]{3}$' || {
+  echo 'eval digits: the last line is not the accuracy:'
+  cat out
+  failures=$((failures + 1))
+}
 
 [ $failures = 0 ]

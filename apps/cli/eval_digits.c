@@ -72,13 +72,24 @@ static void print_classes(const int64_t *asked, const int64_t *read, int64_t cou
   }
 }
 
+/* A judge's folder may be that of a model which has its classifier inside. */
+static bool has_classifier_inside(const char *folder, char *inside, size_t room) {
+  if (snprintf(inside, room, "%s/classifier/config.json", folder) >= (int)room) return false;
+  FILE *f = fopen(inside, "rb");
+  if (!f) return false;
+  fclose(f);
+  *strrchr(inside, '/') = 0;
+  return true;
+}
+
 /* The classifier on real test pictures: the ceiling of what it can say. */
 static sumi_status measure_judge(const cli *c, const arguments *a, const char *judge) {
   sumi_train_config *config = NULL;
   sumi_train_evaluation found;
   sumi_train_evaluate_options how = {.model = judge, .test_split = true};
-  char key[4096];
+  char key[4096], inside[4096];
   const char *overrides[] = {key};
+  if (has_classifier_inside(judge, inside, sizeof inside)) how.model = inside;
   if (snprintf(key, sizeof key, "data.dir='%s'", a->data) >= (int)sizeof key || strchr(a->data, '\''))
     return cli_fail(c, SUMI_INVALID, "--data: the path is too long, or has a quote in it");
   sumi_status status = sumi_train_config_load(c->context, a->config, 1, overrides, &config);

@@ -1,4 +1,4 @@
-/* sumi inspect: what is in a safetensors file. */
+/* sumi inspect: what is in a safetensors file or a PNG. */
 #include "cli.h"
 
 #include <stdio.h>
@@ -91,11 +91,42 @@ static sumi_status inspect_safetensors(const cli *c, const char *path, bool with
   return status;
 }
 
+static sumi_status inspect_png(const cli *c, const char *path) {
+  sumi_image image;
+  char *text = NULL;
+  sumi_status status = sumi_png_read(c->context, path, &image);
+  if (status != SUMI_OK) return cli_report(c, status);
+  printf("PNG, %lld x %lld, %s\n", (long long)image.width, (long long)image.height,
+         image.channels == 1   ? "grey"
+         : image.channels == 3 ? "RGB"
+                               : "RGBA");
+  sumi_image_free(c->context, &image);
+  status = sumi_png_read_text(c->context, path, "parameters", &text);
+  if (status == SUMI_NOT_FOUND) return SUMI_OK;
+  if (status != SUMI_OK) return cli_report(c, status);
+  printf("parameters: ");
+  print_clean(text);
+  putchar('\n');
+  sumi_text_free(c->context, text);
+  return SUMI_OK;
+}
+
+static bool looks_like_png(const char *path) {
+  static const unsigned char signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+  unsigned char head[8] = {0};
+  FILE *f = fopen(path, "rb");
+  if (!f) return false; /* the reader says why */
+  const size_t n = fread(head, 1, sizeof head, f);
+  fclose(f);
+  return n == sizeof head && memcmp(head, signature, sizeof head) == 0;
+}
+
 static sumi_status run(cli *c, const void *arguments_, int operand_count, char **operands) {
   const arguments *a = arguments_;
   for (int i = 0; i < operand_count; i++) {
     if (operand_count > 1) printf("%s%s:\n", i ? "\n" : "", operands[i]);
-    const sumi_status status = inspect_safetensors(c, operands[i], a->stats);
+    const sumi_status status =
+        looks_like_png(operands[i]) ? inspect_png(c, operands[i]) : inspect_safetensors(c, operands[i], a->stats);
     if (status != SUMI_OK) return status;
   }
   return SUMI_OK;
@@ -106,7 +137,7 @@ const cli_command cli_inspect = {
     .operand = "FILE...",
     .min_operands = 1,
     .max_operands = 1 << 20,
-    .summary = "list the tensors of a safetensors file",
+    .summary = "list the tensors of a safetensors file, or the notes in a PNG",
     .details = "For each tensor its name, type, shape and size in bytes, then the totals; the file's metadata first.\n",
     .options = options,
     .option_count = sizeof options / sizeof *options,

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const cli_command cli_bench_train_digits, cli_eval_digits, cli_eval_score, cli_inspect, cli_train;
+extern const cli_command cli_bench_train_digits, cli_eval_digits, cli_eval_score, cli_inspect, cli_sample, cli_train;
 
 const cli_command *const cli_commands[] = {
-    &cli_train, &cli_eval_digits, &cli_eval_score, &cli_inspect, &cli_bench_train_digits,
+    &cli_train, &cli_sample, &cli_eval_digits, &cli_eval_score, &cli_inspect, &cli_bench_train_digits,
 };
 const size_t cli_command_count = sizeof cli_commands / sizeof *cli_commands;
 

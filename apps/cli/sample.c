@@ -158,12 +158,13 @@ static sumi_status draw(job *j) {
 /* What made a picture, under the keyword and in the form that other tools read. */
 static void describe(const job *j, int64_t first, char *out, size_t room) {
   const cli_sampling *s = &j->a->sampling;
-  char digit[48] = "a digit", steps[48] = "";
-  if (j->labels)
-    snprintf(digit, sizeof digit, j->a->separate || j->count == 1 ? "digit %lld" : "digits from %lld",
-             (long long)j->labels[first]);
+  char digits[160] = "a digit", steps[48] = "";
+  if (j->labels && (j->a->separate || j->count == 1))
+    snprintf(digits, sizeof digits, "digit %lld", (long long)j->labels[first]);
+  else if (j->labels)
+    snprintf(digits, sizeof digits, "digits, in turn: %s", j->a->classes);
   if (s->steps) snprintf(steps, sizeof steps, "Steps: %lld, ", (long long)s->steps);
-  snprintf(out, room, "%s\n%sSampler: %s, Seed: %lld, Size: %lldx%lld, Model: %s, Version: sumi %s", digit, steps,
+  snprintf(out, room, "%s\n%sSampler: %s, Seed: %lld, Size: %lldx%lld, Model: %s, Version: sumi %s", digits, steps,
            s->sampler, (long long)(s->seed + first), (long long)j->info.width, (long long)j->info.height, j->a->model,
            sumi_version());
 }

@@ -32,8 +32,8 @@ sumi_status cli_trajectory_add(cli_trajectory *t, const sumi_sample_progress *at
     t->shown = frame;
   }
   /* Two deviations of the noise fill the range of greys; at the end the picture is shown as it is. */
+  const float contrast = last ? 1.0f : (float)(1.0 / (1.0 + 4.0 * noise_std(t->sigma, at->t)));
   const int64_t n = t->grid.count * t->grid.height * t->grid.width;
-  const float contrast = (float)(1.0 / (1.0 + 4.0 * noise_std(t->sigma, at->t)));
   for (int64_t i = 0; i < n; i++) t->scaled[i] = 0.5f + (at->x[i] - 0.5f) * contrast;
   cli_grid_draw(&t->grid, t->scaled, t->pixels, t->width, 0);
   if (at->x0) cli_grid_draw(&t->grid, at->x0, t->pixels, t->width, t->width / 2);
