@@ -9,7 +9,7 @@ enum { CLASSES = 10, SIDE = SUMI__DIGIT_SIDE };
 
 typedef struct values {
   int type;
-  double sigma;
+  double sigma, x0_weight;
 } values;
 
 #define AT(member) offsetof(values, member)
@@ -20,6 +20,8 @@ static const sumi__key keys[] = {
     {"model.type", SUMI__KEY_CHOICE, 0, AT(type), "attention", 0, 0, types,
      "how the U-Net joins its halves; `attention` draws the class that it is asked for"},
     {"model.sigma", SUMI__KEY_NUMBER, 0, AT(sigma), "25", 1.001, 1000, NULL, "the process's: noise grows as sigma^t"},
+    {"loss.x0_weight", SUMI__KEY_NUMBER, 0, AT(x0_weight), "0", 0, 1e6, NULL,
+     "minimise the loss times 1 + this times the variance of the noise, for better pictures; reported is the loss"},
 };
 
 static sumi__score_unet_config model_config(const sumi_train_config *config) {
@@ -50,6 +52,8 @@ static void build(const sumi_train_config *config, const sumi__nn *nn, const sum
   sumi_tensor *x = sumi__dsm_perturb(g, m.sigma, in->images, t, z);
   sumi_tensor *score = sumi__score_unet(nn, &m, x, t, in->labels);
   out->loss = sumi__dsm_loss(g, m.sigma, score, t, z);
+  const double x0_weight = ((const values *)config->task_values)->x0_weight;
+  if (nn->training && x0_weight > 0.0) out->objective = sumi__dsm_objective(g, m.sigma, score, t, z, x0_weight);
 }
 
 static sumi_status save(const sumi_train_config *config, sumi_weights *weights, const char *folder) {
