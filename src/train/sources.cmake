@@ -11,6 +11,7 @@ list(APPEND SUMI_SOURCES
   src/train/evaluate.c
   src/train/gradients.c
   src/train/optimizer.c
+  src/train/preview.c
   src/train/schedule.c
   src/train/sgd.c
   src/train/task.c

@@ -1,6 +1,7 @@
 /* The score networks of the MNIST tutorial, by denoising score matching on the variance-exploding process. */
 #include "diffusion/ve_sde.h"
 #include "models/model_folder.h"
+#include "train/preview.h"
 #include "train/task.h"
 
 #include <stddef.h>
@@ -56,6 +57,15 @@ static void build(const sumi_train_config *config, const sumi__nn *nn, const sum
   if (nn->training && x0_weight > 0.0) out->objective = sumi__dsm_objective(g, m.sigma, score, t, z, x0_weight);
 }
 
+static sumi_status preview(const sumi_train_config *config, sumi_backend *backend, sumi_weights *weights,
+                           const char *path) {
+  const sumi__score_unet_config m = model_config(config);
+  const sumi__preview_options options = {.count = config->values.preview.count,
+                                         .steps = (int)config->values.preview.steps,
+                                         .compute = config->values.train.compute ? SUMI_BF16 : SUMI_F32};
+  return sumi__preview_scores(config->ctx, backend, &m, weights, &options, path);
+}
+
 static sumi_status save(const sumi_train_config *config, sumi_weights *weights, const char *folder) {
   const sumi__score_unet_config m = model_config(config);
   return sumi__score_unet_save(config->ctx, folder, &m, weights);
@@ -80,5 +90,6 @@ const sumi__task sumi__task_score = {.name = "score",
                                      .classes = CLASSES,
                                      .check = check,
                                      .build = build,
+                                     .preview = preview,
                                      .save = save,
                                      .load = load};
