@@ -208,6 +208,11 @@ static void other_checkpoints_are_refused(void **state) {
   assert_error(ctx, path, "classifier", "score");
   sumi_train_config_free(other);
 
+  other = configure(ctx, classifier_yaml, "train.out=refuses", "data.limit=64", "schedule.name=cosine", NULL);
+  assert_int_equal(train(ctx, other, true, NULL), SUMI_MISMATCH);
+  assert_error(ctx, path, "schedule.name=`constant`", "cosine");
+  sumi_train_config_free(other);
+
   for (size_t cut = 0; cut < bytes; cut += bytes / 7) { /* truncated */
     write_plain(path, good, cut);
     assert_int_equal(train(ctx, config, true, NULL), SUMI_FORMAT);
@@ -258,6 +263,22 @@ static void a_tensor_of_another_shape_is_refused(void **state) {
   }
   sumi_safetensors_close(file);
   sumi_train_config_free(config);
+}
+
+/* More epochs are welcome where the learning rate does not depend on them, and refused where it does. */
+static void a_cosine_has_a_fixed_length(void **state) {
+  sumi_context *ctx = *state;
+  for (int cosine = 0; cosine < 2; cosine++) {
+    const char *out = cosine ? "train.out=length1" : "train.out=length0";
+    const char *schedule = cosine ? "schedule.name=cosine" : "schedule.name=constant";
+    sumi_train_config *config = configure(ctx, classifier_yaml, out, schedule, "data.limit=64", NULL);
+    assert_ok(ctx, train(ctx, config, false, NULL));
+    sumi_train_config_free(config);
+    config = configure(ctx, classifier_yaml, out, schedule, "data.limit=64", "train.epochs=2", NULL);
+    assert_int_equal(train(ctx, config, true, NULL), cosine ? SUMI_MISMATCH : SUMI_OK);
+    if (cosine) assert_error(ctx, "train.epochs=`1`", "2");
+    sumi_train_config_free(config);
+  }
 }
 
 static void a_loss_that_explodes_ends_it(void **state) {
@@ -410,6 +431,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(a_full_disk_keeps_the_old_checkpoint),
       cmocka_unit_test(other_checkpoints_are_refused),
       cmocka_unit_test(a_tensor_of_another_shape_is_refused),
+      cmocka_unit_test(a_cosine_has_a_fixed_length),
       cmocka_unit_test(a_loss_that_explodes_ends_it),
   };
   if (argc > 1 && strcmp(argv[1], "isolation") == 0) /* alone: for ThreadSanitizer, which does not like fork */

@@ -86,7 +86,7 @@ typedef struct number {
   double *real;
 } number;
 
-enum { NUMBERS = 7 };
+enum { NUMBERS = 8 };
 
 static void list_numbers(const sumi__training_state *s, number out[NUMBERS]) {
   sumi__position *p = s->position;
@@ -95,6 +95,7 @@ static void list_numbers(const sumi__training_state *s, number out[NUMBERS]) {
                                {"batch", &p->batch, NULL},
                                {"epoch_pictures", &p->epoch_pictures, NULL},
                                {"optimizer_steps", &s->optimizer->steps, NULL},
+                               {"threads", &p->threads, NULL},
                                {"epoch_sum", NULL, &p->epoch_sum},
                                {"last_epoch_loss", NULL, &p->last_epoch_loss}};
   memcpy(out, all, sizeof all);
@@ -145,7 +146,7 @@ static sumi_status list_pairs(const sumi__training_state *s, sumi__arena *arena,
   for (int i = 0; i < NUMBERS; i++) SUMI_TRY(add_pair(out, numbers[i].key, print_number(arena, &numbers[i])));
   for (size_t i = 0; i < keys; i++) {
     const sumi__key *key = sumi__config_key(s->config, i, &value);
-    if (key->flags & SUMI__KEY_FREE) continue;
+    if (!sumi__config_fixes(s->config, key)) continue;
     SUMI_TRY(add_pair(out, config_name(arena, key->name), sumi__config_print(arena, key, value)));
   }
 done:
@@ -253,11 +254,12 @@ static sumi_status check_metadata(const sumi__training_state *s, const sumi_safe
   for (size_t i = 0;; i++) {
     const sumi__key *key = sumi__config_key(s->config, i, &value);
     if (!key) break;
-    if (key->flags & SUMI__KEY_FREE) continue;
+    if (!sumi__config_fixes(s->config, key)) continue;
     const char *name = config_name(arena, key->name), *ours = sumi__config_print(arena, key, value);
     SUMI_TRY(name && ours ? SUMI_OK : SUMI_NO_MEMORY);
     const char *theirs = sumi_safetensors_metadata(file, name);
-    if (!theirs) theirs = key->default_value; /* a key that is newer than the file */
+    if (!theirs && (key->flags & SUMI__KEY_LENGTH)) continue; /* its schedule is another, which is the thing to say */
+    if (!theirs) theirs = key->default_value;                 /* a key that is newer than the file */
     SUMI_CHECK(ctx, strcmp(theirs, ours) == 0, SUMI_MISMATCH,
                "%s: it was made with %s=%s, but %s now says %s; a training cannot go on with another value", path,
                key->name, sumi__quote(found_text, theirs), s->config->path, ours);

@@ -13,6 +13,7 @@ typedef struct sumi__position {
   int64_t epoch, batch;   /* the next batch: `batch` of `epoch` */
   double epoch_sum;       /* of the loss over the epoch's pictures so far */
   int64_t epoch_pictures; /* how many these are */
+  int64_t threads;        /* that its steps were computed with: sums depend on them in their last bits */
   double last_epoch_loss; /* mean of the last epoch that was completed; NaN before */
 } sumi__position;
 

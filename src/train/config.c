@@ -2,6 +2,7 @@
 
 #include "io/text.h"
 #include "io/yaml.h"
+#include "train/schedule.h"
 #include "train/task.h"
 
 #include <stdio.h>
@@ -220,6 +221,11 @@ const char *sumi_train_config_get(const sumi_train_config *c, const char *name) 
     if (!key) return NULL;
     if (strcmp(key->name, name) == 0) return sumi__config_print((sumi__arena *)(uintptr_t)&c->arena, key, value);
   }
+}
+
+bool sumi__config_fixes(const sumi_train_config *c, const sumi__key *key) {
+  if (key->flags & SUMI__KEY_LENGTH) return c->values.schedule.name == SUMI__SCHEDULE_COSINE;
+  return !(key->flags & SUMI__KEY_FREE);
 }
 
 static const char *type_text(const sumi__key *key) {

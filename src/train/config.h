@@ -15,7 +15,8 @@ typedef enum sumi__key_type {
 } sumi__key_type;
 
 enum {
-  SUMI__KEY_FREE = 1 /* may be another when a training is resumed: nothing that is computed depends on it */
+  SUMI__KEY_FREE = 1,  /* may be another when a training is resumed: nothing that is computed depends on it */
+  SUMI__KEY_LENGTH = 2 /* says how long the training is: free unless the schedule looks at its end */
 };
 
 typedef struct sumi__key {
@@ -86,6 +87,9 @@ extern const sumi__key_table sumi__train_keys;
 
 /* Walks all keys of a configuration: the common ones, then the task's. NULL beyond them. *value: where it is. */
 const sumi__key *sumi__config_key(const sumi_train_config *config, size_t i, const void **value);
+
+/* Whether a training that is resumed must have the same value. */
+bool sumi__config_fixes(const sumi_train_config *config, const sumi__key *key);
 
 /* A value as one would write it in YAML, into the arena; NULL without memory. */
 const char *sumi__config_print(sumi__arena *arena, const sumi__key *key, const void *value);

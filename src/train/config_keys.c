@@ -20,7 +20,7 @@ static const char *const computes[] = {"f32", "bf16", NULL};
 #define TEXT(name, flags, member, value, meaning)                                                                      \
   { name, SUMI__KEY_TEXT, flags, AT(member), value, 0, 0, NULL, meaning }
 
-enum { FREE = SUMI__KEY_FREE };
+enum { FREE = SUMI__KEY_FREE, LENGTH = SUMI__KEY_LENGTH };
 
 static const sumi__key keys[] = {
     TEXT("data.dir", FREE, data.dir, "data/mnist", "the folder of the data set's IDX files, gzipped or not"),
@@ -29,8 +29,8 @@ static const sumi__key keys[] = {
     FLAG("data.drop_last", 0, data.drop_last, "true", "leave out an epoch's last batch where it would be smaller"),
 
     TEXT("train.out", FREE, train.out, "runs/train", "the folder for checkpoints, log, previews and the model"),
-    INT("train.epochs", FREE, train.epochs, "10", 1, 1e6, "how often to go through the data"),
-    INT("train.max_steps", FREE, train.max_steps, "0", 0, 1e12, "stop after N steps; 0: after the epochs"),
+    INT("train.epochs", LENGTH, train.epochs, "10", 1, 1e6, "how often to go through the data"),
+    INT("train.max_steps", LENGTH, train.max_steps, "0", 0, 1e12, "stop after N steps; 0: after the epochs"),
     INT("train.batch", 0, train.batch, "128", 1, 1 << 20, "pictures for one step of the optimiser"),
     INT("train.micro_batch", 0, train.micro_batch, "0", 0, 1 << 20,
         "pictures computed at once, gradients being summed over the batch; less needs less memory; 0: the batch"),

@@ -144,9 +144,13 @@ static sumi_status find_position(sumi__trainer *t, bool resume) {
              path, (long long)t->position.batch, (long long)t->position.epoch, (long long)t->position.step,
              (long long)t->steps_in_epoch);
   t->saved_step = t->position.step;
+  if (t->position.threads != t->ctx->threads)
+    sumi__trainer_say(t, "note: it was computed with %lld threads, now %d: what follows may differ in the last bits",
+                      (long long)t->position.threads, t->ctx->threads);
   sumi__trainer_say(t, "resumed from %s: step %lld of %lld", path, (long long)t->position.step,
                     (long long)t->total_steps);
 done:
+  t->position.threads = t->ctx->threads;
   t->first_step = t->position.step;
   return status;
 }
