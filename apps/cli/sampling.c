@@ -1,5 +1,6 @@
 #include "sampling.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,3 +53,5 @@ sumi_status cli_sampling_run(cli_sampling_watch *w, const cli *c, sumi_digits *m
   if (w->begun) cli_progress_end(&w->progress, w->done, NULL);
   return w->complained ? status : cli_report(c, status);
 }
+
+double cli_noise_std(double sigma, double t) { return sqrt((pow(sigma, 2.0 * t) - 1.0) / (2.0 * log(sigma))); }

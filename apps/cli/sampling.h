@@ -42,4 +42,7 @@ bool cli_sampling_step(cli_sampling_watch *w, const sumi_sample_progress *at);
 sumi_status cli_sampling_run(cli_sampling_watch *w, const cli *c, sumi_digits *model,
                              const sumi_sample_options *options, float *pictures);
 
+/* At time t the state is a picture plus noise of this deviation: the marginal of dx = sigma^t dw. */
+double cli_noise_std(double sigma, double t);
+
 #endif

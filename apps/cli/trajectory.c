@@ -1,6 +1,7 @@
 #include "trajectory.h"
 
-#include <math.h>
+#include "sampling.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,9 +22,6 @@ sumi_status cli_trajectory_begin(cli_trajectory *t, const cli *c, const char *pa
   return SUMI_OK;
 }
 
-/* At time t the state is a picture plus noise of this deviation, the marginal of dx = sigma^t dw. */
-static double noise_std(double sigma, double t) { return sqrt((pow(sigma, 2.0 * t) - 1.0) / (2.0 * log(sigma))); }
-
 sumi_status cli_trajectory_add(cli_trajectory *t, const sumi_sample_progress *at) {
   const bool last = at->total > 0 && at->step == at->total;
   if (at->total > t->frames && !last) {
@@ -32,7 +30,7 @@ sumi_status cli_trajectory_add(cli_trajectory *t, const sumi_sample_progress *at
     t->shown = frame;
   }
   /* Two deviations of the noise fill the range of greys; at the end the picture is shown as it is. */
-  const float contrast = last ? 1.0f : (float)(1.0 / (1.0 + 4.0 * noise_std(t->sigma, at->t)));
+  const float contrast = last ? 1.0f : (float)(1.0 / (1.0 + 4.0 * cli_noise_std(t->sigma, at->t)));
   const int64_t n = t->grid.count * t->grid.height * t->grid.width;
   for (int64_t i = 0; i < n; i++) t->scaled[i] = 0.5f + (at->x[i] - 0.5f) * contrast;
   cli_grid_draw(&t->grid, t->scaled, t->pixels, t->width, 0);

@@ -49,7 +49,8 @@ static void run_worker(fork_state *f, int worker) {
 
 /* The compiler puts the region into a function of its own that reads its arguments from this stack, before the fork can
  * be told; that function inherits the attribute. */
-__attribute__((no_sanitize("thread"))) void sumi__parallel_for(int threads, int64_t n, int64_t grain, sumi__range_fn body, void *arg) {
+__attribute__((no_sanitize("thread"))) void sumi__parallel_for(int threads, int64_t n, int64_t grain,
+                                                               sumi__range_fn body, void *arg) {
   if (n <= 0) return;
   if (grain < 1) grain = 1;
   const int64_t grains = (n + grain - 1) / grain;
