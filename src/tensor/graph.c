@@ -112,6 +112,7 @@ sumi_tensor *sumi__build(sumi_graph *g, const sumi__op *op, int n_inputs, sumi_t
 
 static bool infer_leaf(sumi_graph *g, sumi__node *n) {
   const sumi__leaf_attrs *a = n->attrs;
+  SUMI__INFER(g, sumi_dtype_bytes(a->dtype) > 0, SUMI_INVALID, "%s: there is no type %d", n->op->name, (int)a->dtype);
   return sumi__declare(g, n, 0, a->dtype, a->shape);
 }
 

@@ -1,0 +1,212 @@
+/* Chains of elementwise operators give what the operators give one by one, in fewer steps. */
+#include "support.h"
+
+#include "random_graph.h"
+#include "tensor/program.h"
+
+#include <math.h>
+
+static sumi_program *compile(sumi_backend *backend, sumi_graph *g, int n, sumi_tensor *const *outputs, bool reference) {
+  const sumi_compile_options options = {.reference = reference};
+  sumi_program *p = NULL;
+  assert_ok(g->ctx, sumi_compile(backend, g, n, outputs, &options, &p));
+  return p;
+}
+
+/* Fills the memory that a run must write before it reads: what it does not write shows as NaN. */
+static void poison(sumi_program *p) {
+  memset(p->arena, 0xff, p->info.arena_bytes);
+  memset(p->scratch, 0xff, p->info.scratch_bytes);
+}
+
+static void compare(sumi_program *got, sumi_program *want, const sumi_tensor *t, double tolerance, const char *what) {
+  const int64_t count = sumi__count(t);
+  float *a = calloc((size_t)count, sizeof *a), *b = calloc((size_t)count, sizeof *b);
+  sumi__to_f32(a, sumi_data(got, t), t->dtype, count);
+  sumi__to_f32(b, sumi_data(want, t), t->dtype, count);
+  double scale = 0.0;
+  for (int64_t i = 0; i < count; i++) scale = fmax(scale, fabs((double)b[i]));
+  for (int64_t i = 0; i < count; i++)
+    if (!(fabs((double)a[i] - (double)b[i]) <= tolerance * (scale + 1e-2)))
+      fail_msg("%s: tensor %d (made by %s), element %lld: %.8g, expected %.8g", what, t->id, t->node->op->name,
+               (long long)i, (double)a[i], (double)b[i]);
+  free(a);
+  free(b);
+}
+
+/* Runs both programs on the same values; the faster one twice, on memory that is poisoned before the first. */
+static void run_and_compare(const random_graph *r, sumi_program *fused, sumi_program *plain, double tolerance,
+                            const char *what) {
+  random_graph_set(r, fused);
+  random_graph_set(r, plain);
+  poison(fused);
+  assert_ok(r->g->ctx, sumi_run(plain));
+  for (int run = 0; run < 2; run++) {
+    assert_ok(r->g->ctx, sumi_run(fused));
+    for (int i = 0; i < r->n_outputs; i++) compare(fused, plain, r->outputs[i], tolerance, what);
+  }
+}
+
+static int count_ops(const sumi_program *p, const char *name) {
+  int n = 0;
+  for (size_t k = 0; k < p->n_steps; k++) n += strcmp(p->steps[k].call.node->op->name, name) == 0;
+  return n;
+}
+
+/* ---- Chosen graphs: the number of steps is known ---- */
+
+typedef struct chosen {
+  const char *name;
+  void (*build)(random_graph *r);
+  int steps; /* of the fused program */
+} chosen;
+
+static void output(random_graph *r, sumi_tensor *t) { r->outputs[r->n_outputs++] = t; }
+
+static void straight(random_graph *r) {
+  output(r, sumi_mul(r->g, sumi_silu(r->g, sumi_add(r->g, r->pool[0], r->pool[1])), r->pool[3]));
+}
+static void diamond(random_graph *r) { /* one value read twice, by two arms that meet */
+  sumi_tensor *top = sumi_tanh(r->g, r->pool[0]);
+  output(r, sumi_mul(r->g, sumi_sin(r->g, top), sumi_sigmoid(r->g, top)));
+}
+static void deep_diamonds(random_graph *r) {
+  sumi_tensor *t = r->pool[0];
+  for (int i = 0; i < 4; i++) t = sumi_add(r->g, sumi_sin(r->g, t), sumi_mul(r->g, t, sumi_tanh(r->g, t)));
+  output(r, t);
+}
+static void same_twice(random_graph *r) {
+  sumi_tensor *t = sumi_tanh(r->g, r->pool[0]);
+  output(r, sumi_mul(r->g, t, t));
+}
+static void repeated_load(random_graph *r) { /* a broadcast that two chains read: each repeats it */
+  sumi_tensor *wide = sumi_broadcast(r->g, r->pool[1], SUMI_SHAPE(2, 3, 8));
+  sumi_tensor *first = sumi_add(r->g, wide, r->pool[0]);
+  sumi_tensor *shared = sumi_softmax(r->g, first, -1);
+  output(r, sumi_mul(r->g, shared, wide));
+}
+static void read_elsewhere(random_graph *r) { /* a value that somebody else reads too stays a step of its own */
+  sumi_tensor *t = sumi_tanh(r->g, r->pool[0]);
+  output(r, sumi_softmax(r->g, t, -1));
+  output(r, sumi_square(r->g, t));
+}
+static void asked_for(random_graph *r) { /* as does one that is an output */
+  sumi_tensor *t = sumi_tanh(r->g, r->pool[0]);
+  output(r, t);
+  output(r, sumi_square(r->g, t));
+}
+static void narrow_then_wide(random_graph *r) { /* another shape is another chain */
+  sumi_tensor *row = sumi_tanh(r->g, r->pool[1]);
+  output(r, sumi_add(r->g, r->pool[0], row));
+}
+static void longer_than_a_chain(random_graph *r) {
+  sumi_tensor *t = r->pool[0];
+  for (int i = 0; i < SUMI__FUSED_MAX_OPS + 6; i++) t = i % 2 ? sumi_sin(r->g, t) : sumi_affine(r->g, t, 1.1f, 0.1f);
+  output(r, t);
+}
+static void wider_than_a_chain(random_graph *r) { /* more inputs than a chain has room for */
+  sumi_tensor *t = r->pool[0];
+  for (int64_t i = 0; i < SUMI__FUSED_MAX_INPUTS + 5; i++) {
+    float values[8];
+    for (int k = 0; k < 8; k++) values[k] = (float)(i + k) / 40.0f;
+    t = sumi_add(
+        r->g, t,
+        sumi_softmax(r->g, sumi_add(r->g, r->pool[1], sumi_constant(r->g, SUMI_F32, SUMI_SHAPE(8), values)), -1));
+  }
+  output(r, t);
+}
+static void through_views(random_graph *r) {
+  sumi_tensor *t = sumi_tanh(r->g, r->pool[0]);
+  sumi_tensor *flat = sumi_reshape(r->g, t, SUMI_SHAPE(6, 8));
+  output(r, sumi_add(r->g, sumi_square(r->g, flat), sumi_slice(r->g, flat, 0, 2, 3)));
+}
+static void output_is_input(random_graph *r) {
+  output(r, r->pool[0]);
+  output(r, sumi_reshape(r->g, r->pool[0], SUMI_SHAPE(6, 8)));
+  output(r, sumi_sin(r->g, r->pool[0]));
+  output(r, r->outputs[2]);
+}
+
+static const chosen graphs[] = {
+    {"straight", straight, 1},
+    {"diamond", diamond, 1},
+    {"deep diamonds", deep_diamonds, 1},
+    {"the same operand twice", same_twice, 1},
+    {"a load repeated", repeated_load, 3},
+    {"read elsewhere", read_elsewhere, 3},
+    {"asked for", asked_for, 2},
+    {"narrow, then wide", narrow_then_wide, 2},
+    {"longer than a chain", longer_than_a_chain, 2},
+    {"wider than a chain", wider_than_a_chain, 0},
+    {"through views", through_views, 2},
+    {"output is input", output_is_input, 1},
+};
+
+static void chosen_graphs(void **state) {
+  sumi_context *ctx = *state;
+  sumi_backend *backend = NULL;
+  assert_ok(ctx, sumi_backend_cpu(ctx, &backend));
+  for (size_t i = 0; i < sizeof graphs / sizeof *graphs; i++) {
+    sumi_graph *g = NULL;
+    random_graph r;
+    assert_ok(ctx, sumi_graph_create(ctx, &g));
+    random_graph_make(&r, g, 1, 0, false); /* the inputs alone */
+    r.n_outputs = 0;
+    graphs[i].build(&r);
+    assert_ok(ctx, sumi_graph_status(g));
+    sumi_program *fused = compile(backend, g, r.n_outputs, r.outputs, false);
+    sumi_program *plain = compile(backend, g, r.n_outputs, r.outputs, true);
+    if (graphs[i].steps && (int)fused->n_steps != graphs[i].steps)
+      fail_msg("%s: %d steps, expected %d", graphs[i].name, (int)fused->n_steps, graphs[i].steps);
+    assert_int_equal(count_ops(plain, "fused"), 0);
+    run_and_compare(&r, fused, plain, 1e-5, graphs[i].name);
+    sumi_program_free(fused);
+    sumi_program_free(plain);
+    sumi_graph_free(g);
+  }
+  sumi_backend_free(backend);
+}
+
+/* ---- Any graph ---- */
+
+static void random_graphs(sumi_context *ctx, bool bf16, bool gradients, double tolerance) {
+  sumi_backend *backend = NULL;
+  int chains = 0;
+  assert_ok(ctx, sumi_backend_cpu(ctx, &backend));
+  for (uint32_t seed = 1; seed <= 200; seed++) {
+    sumi_graph *g = NULL;
+    random_graph r;
+    char what[64];
+    snprintf(what, sizeof what, "random graph %u", seed);
+    assert_ok(ctx, sumi_graph_create(ctx, &g));
+    random_graph_make(&r, g, seed, 10 + (int)(seed % 40), bf16);
+    assert_ok(ctx, sumi_graph_status(g));
+    if (gradients) assert_ok(ctx, random_graph_differentiate(&r));
+    sumi_program *fused = compile(backend, g, r.n_outputs, r.outputs, false);
+    sumi_program *plain = compile(backend, g, r.n_outputs, r.outputs, true);
+    chains += count_ops(fused, "fused");
+    assert_true(fused->n_steps <= plain->n_steps);
+    run_and_compare(&r, fused, plain, tolerance, what);
+    sumi_program_free(fused);
+    sumi_program_free(plain);
+    sumi_graph_free(g);
+  }
+  assert_true(chains > 200);
+  sumi_backend_free(backend);
+}
+
+static void random_forward(void **state) { random_graphs(*state, false, false, 1e-5); }
+/* Where a maximum's operands tie but for the last bit, its gradient goes either way; none of these graphs has that. */
+static void random_backward(void **state) { random_graphs(*state, false, true, 1e-4); }
+/* A chain keeps f32 where operators one by one round to 8 bits each time. */
+static void random_bf16(void **state) { random_graphs(*state, true, false, 0.1); }
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(chosen_graphs),
+      cmocka_unit_test(random_forward),
+      cmocka_unit_test(random_backward),
+      cmocka_unit_test(random_bf16),
+  };
+  return cmocka_run_group_tests(tests, support_setup, support_teardown);
+}
