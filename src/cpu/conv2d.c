@@ -56,10 +56,10 @@ static sumi_status plan_input_grad(const sumi__prep *p, sumi_dtype dtype, sumi_d
   return plan(p, dtype, c_dtype, SUMI__DNN_CONV_INPUT_GRAD, out);
 }
 static sumi_status prepare_input_grad(sumi__prep *p) { return sumi__product_prepare(p, plan_input_grad, true); }
-const sumi__kernel sumi__cpu_conv2d_input_grad = {.prepare = prepare_input_grad,
-                                                  .pack = sumi__product_pack,
-                                                  .run = sumi__product_run,
-                                                  .destroy = sumi__product_destroy};
+const sumi__kernel sumi__cpu_conv2d_input_grad_library = {.prepare = prepare_input_grad,
+                                                          .pack = sumi__product_pack,
+                                                          .run = sumi__product_run,
+                                                          .destroy = sumi__product_destroy};
 
 static sumi_status plan_weight_grad(const sumi__prep *p, sumi_dtype dtype, sumi_dtype c_dtype, sumi__dnn **out) {
   return plan(p, dtype, c_dtype, SUMI__DNN_CONV_WEIGHT_GRAD, out);

@@ -15,6 +15,7 @@ list(APPEND SUMI_SOURCES
   src/cpu/random.c
   src/cpu/reduce.c
   src/cpu/rows.c
+  src/cpu/thin_conv.c
   src/cpu/weight_grad.c)
 
 # These are compiled once for each instruction set; src/cpu/isa/dispatch.h has the rules.
@@ -31,6 +32,7 @@ set(SUMI_ISA_SOURCES
   src/cpu/isa/reduce.c
   src/cpu/isa/resize.c
   src/cpu/isa/rows.c
+  src/cpu/isa/thin_conv.c
   src/cpu/isa/weight_grad.c)
 
 function(sumi_isa name)
