@@ -1,11 +1,11 @@
-/* Convolutions and their gradients through oneDNN. Weights are packed as it prefers them; activations stay
- * channels-last. */
+/* Convolutions and their gradients, for the most part through oneDNN. Weights are packed as it prefers them;
+ * activations stay channels-last. */
 #include "cpu/cpu.h"
 #include "cpu/product.h"
 #include "ops/attrs.h"
 
 static sumi_status plan(const sumi__prep *p, sumi_dtype dtype, sumi_dtype c_dtype, sumi__dnn_conv_kind kind,
-                        sumi__dnn **out) {
+                        sumi__product_plan *out) {
   const sumi__node *n = p->node;
   const sumi__conv_attrs *a = n->attrs;
   /* The tensor on the side of the convolution's output: conv2d's own, or the gradient that comes in. */
@@ -37,10 +37,12 @@ static sumi_status plan(const sumi__prep *p, sumi_dtype dtype, sumi_dtype c_dtyp
                                .dilation_h = a->dilation_h,
                                .dilation_w = a->dilation_w,
                                .groups = a->groups};
-  return sumi__dnn_conv_create(p->ctx, &spec, out);
+  if (!sumi__isa_limited(p->ctx)) return sumi__dnn_conv_create(p->ctx, &spec, &out->dnn);
+  if (dtype != SUMI_F32 || c_dtype != SUMI_F32 || kind == SUMI__DNN_CONV_WEIGHT_GRAD) return SUMI_UNSUPPORTED;
+  return sumi__taps_conv_create(p->ctx, &spec, &out->taps);
 }
 
-static sumi_status plan_conv2d(const sumi__prep *p, sumi_dtype dtype, sumi_dtype c_dtype, sumi__dnn **out) {
+static sumi_status plan_conv2d(const sumi__prep *p, sumi_dtype dtype, sumi_dtype c_dtype, sumi__product_plan *out) {
   return plan(p, dtype, c_dtype, SUMI__DNN_CONV, out);
 }
 static sumi_status prepare_conv2d(sumi__prep *p) { return sumi__product_prepare(p, plan_conv2d, false); }
@@ -49,7 +51,7 @@ const sumi__kernel sumi__cpu_conv2d = {
 
 /* oneDNN 2.6.3 gives wrong bf16 gradients of 1 x 1 kernels with an odd number of outputs and certain numbers of pixels
  * (30, 59, 60, ...); such a product is done in f32. */
-static sumi_status plan_input_grad(const sumi__prep *p, sumi_dtype dtype, sumi_dtype c_dtype, sumi__dnn **out) {
+static sumi_status plan_input_grad(const sumi__prep *p, sumi_dtype dtype, sumi_dtype c_dtype, sumi__product_plan *out) {
   const sumi__conv_attrs *a = p->node->attrs;
   if (dtype == SUMI_BF16 && a->kernel_h == 1 && a->kernel_w == 1 && p->node->inputs[0]->shape.dims[3] % 2)
     return SUMI_UNSUPPORTED;
@@ -61,7 +63,8 @@ const sumi__kernel sumi__cpu_conv2d_input_grad_library = {.prepare = prepare_inp
                                                           .run = sumi__product_run,
                                                           .destroy = sumi__product_destroy};
 
-static sumi_status plan_weight_grad(const sumi__prep *p, sumi_dtype dtype, sumi_dtype c_dtype, sumi__dnn **out) {
+static sumi_status plan_weight_grad(const sumi__prep *p, sumi_dtype dtype, sumi_dtype c_dtype,
+                                    sumi__product_plan *out) {
   return plan(p, dtype, c_dtype, SUMI__DNN_CONV_WEIGHT_GRAD, out);
 }
 static sumi_status prepare_weight_grad(sumi__prep *p) { return sumi__product_prepare(p, plan_weight_grad, false); }

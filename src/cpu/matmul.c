@@ -24,7 +24,7 @@ static void leading(int64_t *out, int n, const sumi_tensor *t) {
   for (int i = 0; i < n; i++) out[i] = i < n - own ? 1 : t->shape.dims[i - (n - own)];
 }
 
-static sumi_status plan(const sumi__prep *p, sumi_dtype dtype, sumi_dtype c_dtype, sumi__dnn **out) {
+static sumi_status plan(const sumi__prep *p, sumi_dtype dtype, sumi_dtype c_dtype, sumi__product_plan *out) {
   const sumi__node *node = p->node;
   const sumi__matmul_attrs *at = node->attrs;
   const sumi_tensor *a = node->inputs[0], *b = node->inputs[1], *y = node->outputs[0];
@@ -48,7 +48,9 @@ static sumi_status plan(const sumi__prep *p, sumi_dtype dtype, sumi_dtype c_dtyp
     s.batch_a[0] = s.batch_b[0] = product_of(s.batch_a, s.batch_dims);
     s.batch_dims = 1;
   }
-  return sumi__dnn_matmul_create(p->ctx, &s, out);
+  if (!sumi__isa_limited(p->ctx)) return sumi__dnn_matmul_create(p->ctx, &s, &out->dnn);
+  if (dtype != SUMI_F32 || c_dtype != SUMI_F32) return SUMI_UNSUPPORTED;
+  return sumi__taps_matmul_create(p->ctx, &s, &out->taps);
 }
 
 static sumi_status prepare(sumi__prep *p) { return sumi__product_prepare(p, plan, false); }

@@ -3,7 +3,7 @@
 #include "cpu/convert.h"
 
 typedef struct product {
-  sumi__dnn *dnn;
+  sumi__product_plan plan;
   bool widen;                          /* operands in f32 for want of bf16 */
   bool narrow;                         /* the result in f32 first, for that or to be rounded after the bias */
   bool bias_after;                     /* is added here */
@@ -13,21 +13,23 @@ typedef struct product {
 void sumi__product_destroy(sumi_context *ctx, void *state) {
   product *s = state;
   if (!s) return;
-  sumi__dnn_free(s->dnn);
+  sumi__dnn_free(s->plan.dnn);
+  sumi__taps_free(s->plan.taps);
   sumi__free(ctx, s);
 }
 
 static size_t f32_bytes(const sumi_tensor *t) { return sumi__align_up((size_t)sumi__count(t) * sizeof(float), 64); }
 
-/* Room for f32 operands behind oneDNN's own scratch memory. A packed operand needs it while it is packed. */
+/* Room for f32 operands behind the plan's own scratch memory. A packed operand needs it while it is packed. */
 static void plan_scratch(sumi__prep *p, product *s) {
-  s->offset_a = sumi__align_up(sumi__dnn_scratch_bytes(s->dnn), 64);
+  const size_t own = s->plan.taps ? sumi__taps_scratch_bytes(s->plan.taps) : sumi__dnn_scratch_bytes(s->plan.dnn);
+  s->offset_a = sumi__align_up(own, 64);
   s->offset_b = s->offset_a + (s->widen ? f32_bytes(p->node->inputs[0]) : 0);
   s->offset_c = s->offset_b + (s->widen ? f32_bytes(p->node->inputs[1]) : 0);
   p->scratch_bytes = s->offset_c + (s->narrow ? f32_bytes(p->node->outputs[0]) : 0);
 }
 
-sumi_status sumi__product_prepare(sumi__prep *p, sumi__product_plan plan, bool bias_after) {
+sumi_status sumi__product_prepare(sumi__prep *p, sumi__product_planner planner, bool bias_after) {
   const sumi_dtype dtype = p->node->inputs[0]->dtype, c_dtype = p->node->outputs[0]->dtype;
   sumi_status status = SUMI_UNSUPPORTED;
   product *s = sumi__alloc_zero(p->ctx, sizeof *s);
@@ -35,17 +37,17 @@ sumi_status sumi__product_prepare(sumi__prep *p, sumi__product_plan plan, bool b
   s->bias_after = bias_after && p->node->n_inputs == 3;
   s->narrow = s->bias_after && c_dtype != SUMI_F32;
   if (dtype != SUMI_BF16 || p->ctx->isa >= SUMI__ISA_AVX512_BF16)
-    status = plan(p, dtype, s->narrow ? SUMI_F32 : c_dtype, &s->dnn);
+    status = planner(p, dtype, s->narrow ? SUMI_F32 : c_dtype, &s->plan);
   if (status == SUMI_UNSUPPORTED && dtype == SUMI_BF16) {
     s->widen = true;
     s->narrow = c_dtype != SUMI_F32;
-    status = plan(p, SUMI_F32, SUMI_F32, &s->dnn);
+    status = planner(p, SUMI_F32, SUMI_F32, &s->plan);
   }
   if (status != SUMI_OK) {
     sumi__product_destroy(p->ctx, s);
     return status;
   }
-  p->packed_bytes[1] = sumi__dnn_packed_bytes(s->dnn);
+  p->packed_bytes[1] = s->plan.taps ? sumi__taps_packed_bytes(s->plan.taps) : sumi__dnn_packed_bytes(s->plan.dnn);
   plan_scratch(p, s);
   p->state = s;
   return SUMI_OK;
@@ -63,7 +65,7 @@ static void widen_range(void *arg, int64_t begin, int64_t end, int worker) {
   SUMI__ISA_PICK(t->c->ctx, sumi__cpu_to_f32)(t->to + begin, t->from + begin, SUMI_BF16, end - begin);
 }
 
-/* An operand as oneDNN gets it. */
+/* An operand as the plan gets it. */
 static const void *widened(const sumi__call *c, const sumi_tensor *tensor, const void *values, size_t offset) {
   const product *s = c->state;
   if (!s->widen || tensor->dtype != SUMI_BF16) return values;
@@ -74,7 +76,10 @@ static const void *widened(const sumi__call *c, const sumi_tensor *tensor, const
 
 sumi_status sumi__product_pack(const sumi__call *c, int input, const void *values, void *packed) {
   const product *s = c->state;
-  return sumi__dnn_pack(s->dnn, widened(c, c->node->inputs[input], values, s->offset_b), packed, c->scratch);
+  const void *b = widened(c, c->node->inputs[input], values, s->offset_b);
+  if (!s->plan.taps) return sumi__dnn_pack(s->plan.dnn, b, packed, c->scratch);
+  sumi__taps_pack(s->plan.taps, b, packed);
+  return SUMI_OK;
 }
 
 typedef struct narrow_task {
@@ -118,8 +123,12 @@ sumi_status sumi__product_run(const sumi__call *c) {
   const void *b = c->packed[1] ? c->packed[1] : widened(c, n->inputs[1], c->in[1], s->offset_b);
   const float *bias = n->n_inputs == 3 ? c->in[2] : NULL;
   float *wide = (float *)(void *)((char *)c->scratch + s->offset_c);
-  const sumi_status status =
-      sumi__dnn_run(s->dnn, a, b, s->bias_after ? NULL : bias, s->narrow ? (void *)wide : c->out[0], c->scratch);
+  void *to = s->narrow ? (void *)wide : c->out[0];
+  sumi_status status = SUMI_OK;
+  if (s->plan.taps)
+    sumi__taps_run(s->plan.taps, a, b, s->bias_after ? NULL : bias, to, c->scratch);
+  else
+    status = sumi__dnn_run(s->plan.dnn, a, b, s->bias_after ? NULL : bias, to, c->scratch);
   if (status != SUMI_OK || !(s->narrow || s->bias_after)) return status;
   const sumi_shape *shape = &n->outputs[0]->shape;
   const int64_t channels = shape->dims[shape->rank - 1], pixels = sumi__count(n->outputs[0]) / channels;

@@ -15,6 +15,7 @@ list(APPEND SUMI_SOURCES
   src/cpu/random.c
   src/cpu/reduce.c
   src/cpu/rows.c
+  src/cpu/taps.c
   src/cpu/thin_conv.c
   src/cpu/weight_grad.c)
 
@@ -32,6 +33,7 @@ set(SUMI_ISA_SOURCES
   src/cpu/isa/reduce.c
   src/cpu/isa/resize.c
   src/cpu/isa/rows.c
+  src/cpu/isa/taps.c
   src/cpu/isa/thin_conv.c
   src/cpu/isa/weight_grad.c)
 

@@ -3,6 +3,7 @@
 #include "cpu/weight_grad.h"
 
 #include "cpu/cpu.h"
+#include "cpu/product.h"
 #include "ops/attrs.h"
 
 static void destroy(sumi_context *ctx, void *state) { sumi__free(ctx, state); }
@@ -47,7 +48,7 @@ enum { MIN_CHANNELS = 8 };
 
 static bool supports_conv(const sumi__prep *p) {
   const sumi__conv_attrs *a = p->node->attrs;
-  const bool limited = p->ctx->isa < sumi__isa_detect();
+  const bool limited = sumi__isa_limited(p->ctx);
   return a->groups == 1 && (limited || p->node->inputs[0]->shape.dims[3] >= MIN_CHANNELS);
 }
 
@@ -85,8 +86,8 @@ const sumi__kernel sumi__cpu_conv2d_weight_grad = {
 static bool supports_matmul(const sumi__prep *p) {
   const sumi__matmul_attrs *at = p->node->attrs;
   const sumi_tensor *a = p->node->inputs[0], *b = p->node->inputs[1];
-  return p->ctx->isa < sumi__isa_detect() && at->transpose_a && !at->transpose_b && a->shape.rank == 2 &&
-         b->shape.rank == 2 && p->node->n_inputs == 2 && at->dtype == SUMI_F32;
+  return sumi__isa_limited(p->ctx) && at->transpose_a && !at->transpose_b && a->shape.rank == 2 && b->shape.rank == 2 &&
+         p->node->n_inputs == 2 && at->dtype == SUMI_F32;
 }
 
 static sumi_status prepare_matmul(sumi__prep *p) {
