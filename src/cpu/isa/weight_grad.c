@@ -79,7 +79,7 @@ ALWAYS_INLINE void pack_pair(float *to, const uint16_t *even, const uint16_t *od
   for (int64_t i = 0; i < n; i += V) {
     const int64_t lanes = sumi__min_i64(V, n - i);
     vu pair = {0};
-    if (even) pair = (vu)vfrom_bf16(lanes == V ? vload_h(even + i) : vload_h_n(even + i, lanes)) >> 16;
+    if (even) pair = __builtin_convertvector(lanes == V ? vload_h(even + i) : vload_h_n(even + i, lanes), vu);
     if (odd) pair |= (vu)vfrom_bf16(lanes == V ? vload_h(odd + i) : vload_h_n(odd + i, lanes));
     if (lanes == V)
       vstore(to + i, (vf)pair);
