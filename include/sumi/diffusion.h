@@ -43,6 +43,7 @@ typedef struct sumi_digits_info {
   int64_t height, width; /* of a picture: 28, 28 */
   int64_t parameters;    /* trained numbers */
   double sigma;          /* of the process dx = sigma^t dw */
+  double guidance;       /* what sampling uses unless it is told; 0: the model knows no picture without a label */
 } sumi_digits_info;
 
 /* Opens a model folder: model_index.json, unet/config.json, unet/diffusion_pytorch_model.safetensors,
@@ -77,6 +78,8 @@ typedef struct sumi_sample_options {
   int steps;             /* 1 to 100000; the sampler's own default; ignored by one that chooses its own */
   uint64_t seed;         /* picture i draws all its noise from torch's CPU generator with seed + i, so it does not
                             depend (but for rounding) on the pictures beside it */
+  double guidance;       /* of a model that was trained for it: s = s_none + guidance (s_label - s_none), at twice the
+                            work; above 0, 1 is none; the model's own (Ho and Salimans 2022, arXiv:2207.12598) */
   double snr;            /* of the predictor-corrector's Langevin step; 0.16 */
   double tolerance;      /* relative and absolute, of the adaptive ODE solver; 1e-5 */
   double t_end;          /* where sampling ends, above 0 and below 1; 0.001 */

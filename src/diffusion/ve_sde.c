@@ -36,26 +36,9 @@ sumi_tensor *sumi__dsm_perturb(sumi_graph *g, double sigma, sumi_tensor *x0, sum
   return sumi_add(g, x0, sumi_mul(g, std_of_pictures(g, sigma, t, x0->shape.rank), z));
 }
 
-/* (std score + z)^2 for each pixel. */
-static sumi_tensor *squared_errors(sumi_graph *g, double sigma, sumi_tensor *score, sumi_tensor *t, sumi_tensor *z) {
-  if (!score || !z) return NULL;
-  sumi_tensor *predicted = sumi_mul(g, score, std_of_pictures(g, sigma, t, score->shape.rank));
-  return sumi_square(g, sumi_add(g, predicted, z));
-}
-
-static sumi_tensor *sum_for_each(sumi_graph *g, sumi_tensor *errors) {
-  if (!errors) return NULL;
-  return sumi_affine(g, sumi_sum_all(g, errors), 1.0f / (float)errors->shape.dims[0], 0.0f);
-}
-
 sumi_tensor *sumi__dsm_loss(sumi_graph *g, double sigma, sumi_tensor *score, sumi_tensor *t, sumi_tensor *z) {
-  return sum_for_each(g, squared_errors(g, sigma, score, t, z));
-}
-
-sumi_tensor *sumi__dsm_objective(sumi_graph *g, double sigma, sumi_tensor *score, sumi_tensor *t, sumi_tensor *z,
-                                 double x0_weight) {
-  sumi_tensor *errors = squared_errors(g, sigma, score, t, z);
-  if (!errors) return NULL;
-  sumi_tensor *variance = sumi_square(g, std_of_pictures(g, sigma, t, errors->shape.rank));
-  return sum_for_each(g, sumi_mul(g, errors, sumi_affine(g, variance, (float)x0_weight, 1.0f)));
+  if (!score || !z) return NULL;
+  sumi_tensor *error = sumi_add(g, sumi_mul(g, score, std_of_pictures(g, sigma, t, score->shape.rank)), z);
+  const float each = 1.0f / (float)score->shape.dims[0];
+  return sumi_affine(g, sumi_sum_all(g, sumi_square(g, error)), each, 0.0f);
 }

@@ -31,12 +31,4 @@ sumi_tensor *sumi__dsm_perturb(sumi_graph *g, double sigma, sumi_tensor *x0, sum
  * on average. score, z (N, ...) f32, t (N) f32. */
 sumi_tensor *sumi__dsm_loss(sumi_graph *g, double sigma, sumi_tensor *score, sumi_tensor *t, sumi_tensor *z);
 
-/* The same with each picture's sum weighted by 1 + x0_weight std(t)^2 -> scalar: an objective to train with, not a loss
- * to quote. std^2 times the sum is the squared error of the predicted picture x0. Where there is much noise, and it is
- * decided what will be drawn, that error is large while the loss hardly sees it. The weight of T. Karras et al.,
- * "Elucidating the design space of diffusion-based generative models" (NeurIPS 2022, table 1) is of this form, with
- * x0_weight = 1 / variance of the data. 0 gives the loss. */
-sumi_tensor *sumi__dsm_objective(sumi_graph *g, double sigma, sumi_tensor *score, sumi_tensor *t, sumi_tensor *z,
-                                 double x0_weight);
-
 #endif

@@ -70,9 +70,11 @@ static sumi_status read_unet_config(sumi_context *ctx, const char *folder, sumi_
   if (c->variant == SUMI__SCORE_UNET_ATTENTION) {
     SUMI_TRY(sumi__json_get_i64(unet, root, "text_dim", SUMI__JSON_REQUIRED, 1, 65536, &c->text_dim));
     SUMI_TRY(sumi__json_get_i64(unet, root, "classes", SUMI__JSON_REQUIRED, 1, 100000, &c->classes));
+    SUMI_TRY(sumi__json_get_bool(unet, root, "null_class", SUMI__JSON_OPTIONAL, &c->null_class));
   }
   SUMI_TRY(open_config(ctx, folder, schedule_config, "VeSdeScheduler", &schedule));
   SUMI_TRY(sumi__json_get_f64(schedule, sumi__json_root(schedule), "sigma", SUMI__JSON_REQUIRED, &c->sigma));
+  SUMI_TRY(sumi__json_get_f64(schedule, sumi__json_root(schedule), "guidance", SUMI__JSON_OPTIONAL, &c->guidance));
   if ((status = sumi__score_unet_check(ctx, c)) != SUMI_OK)
     status = sumi__fail_in(ctx, status, "%s/%s", folder, unet_config);
 done:
@@ -160,6 +162,7 @@ sumi_status sumi__score_unet_save(sumi_context *ctx, const char *folder, const s
 
   begin_config(&w, ctx, "VeSdeScheduler");
   sumi__json_put_f64(&w, "sigma", c->sigma);
+  if (c->null_class) sumi__json_put_f64(&w, "guidance", c->guidance);
   SUMI_TRY(end_config(&w, ctx, folder, schedule_config));
 
   begin_config(&w, ctx, "ScoreUNet");
@@ -169,6 +172,7 @@ sumi_status sumi__score_unet_save(sumi_context *ctx, const char *folder, const s
   if (c->variant == SUMI__SCORE_UNET_ATTENTION) {
     sumi__json_put_i64(&w, "text_dim", c->text_dim);
     sumi__json_put_i64(&w, "classes", c->classes);
+    if (c->null_class) sumi__json_put_bool(&w, "null_class", true);
   }
   sumi__json_put_i64(&w, "sample_size", SUMI__DIGIT_SIDE);
   SUMI_TRY(end_config(&w, ctx, folder, unet_config));

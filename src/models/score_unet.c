@@ -24,6 +24,7 @@ sumi__score_unet_config sumi__score_unet_defaults(sumi__score_unet_variant varia
                                    .embed_dim = 256,
                                    .text_dim = 256,
                                    .classes = 10,
+                                   .guidance = 1.0,
                                    .sigma = 25.0};
 }
 
@@ -48,6 +49,8 @@ sumi_status sumi__score_unet_check(sumi_context *ctx, const sumi__score_unet_con
              "score U-Net: text_dim is %lld, expected 1 to %d", (long long)c->text_dim, (int)WIDEST);
   SUMI_CHECK(ctx, c->classes >= 1 && c->classes <= MOST_CLASSES, SUMI_INVALID,
              "score U-Net: classes is %lld, expected 1 to %d", (long long)c->classes, (int)MOST_CLASSES);
+  SUMI_CHECK(ctx, c->guidance >= 0.0 && c->guidance <= 100.0 && (c->null_class || c->guidance == 1.0), SUMI_INVALID,
+             "score U-Net: guidance is %g, expected 0 to 100, and 1 without a null class", c->guidance);
 done:
   return status;
 }
@@ -126,8 +129,28 @@ static sumi_tensor *skip(const sumi__nn *nn, const sumi__score_unet_config *conf
   return sumi_concat(nn->g, 2, (sumi_tensor *[]){h, from}, 3);
 }
 
+/* The class as a context of one token (N, 1, text_dim). */
+static sumi_tensor *class_token(const sumi__nn *nn, const sumi__score_unet_config *config, sumi_tensor *labels,
+                                sumi_tensor *drop) {
+  sumi_graph *g = nn->g;
+  const int64_t rows = config->classes + (config->null_class ? 1 : 0), width = config->text_dim;
+  sumi_tensor *token = sumi__nn_embedding(nn, "cond_embed", labels, rows, width);
+  if (!token) return NULL;
+  if (drop && config->null_class) {
+    sumi_tensor *null = sumi_slice(g, sumi__nn_embedding_table(nn, "cond_embed", rows, width), 0, rows - 1, rows);
+    sumi_tensor *mask = sumi_reshape(g, drop, SUMI_SHAPE(token->shape.dims[0], 1));
+    token = sumi_add(g, token, sumi_mul(g, mask, sumi_sub(g, null, token)));
+  }
+  return token ? sumi_reshape(g, token, SUMI_SHAPE(token->shape.dims[0], 1, width)) : NULL;
+}
+
 sumi_tensor *sumi__score_unet(const sumi__nn *nn, const sumi__score_unet_config *config, sumi_tensor *x, sumi_tensor *t,
                               sumi_tensor *labels) {
+  return sumi__score_unet_dropped(nn, config, x, t, labels, NULL);
+}
+
+sumi_tensor *sumi__score_unet_dropped(const sumi__nn *nn, const sumi__score_unet_config *config, sumi_tensor *x,
+                                      sumi_tensor *t, sumi_tensor *labels, sumi_tensor *drop) {
   static const char *const
       conv[4] = {"conv1", "conv2", "conv3", "conv4"},
       *const dense[7] = {"dense1", "dense2", "dense3", "dense4", "dense5", "dense6", "dense7"},
@@ -144,10 +167,7 @@ sumi_tensor *sumi__score_unet(const sumi__nn *nn, const sumi__score_unet_config 
   const sumi__nn time = sumi__nn_scope(nn, "time_embed");
   sumi_tensor *embed = sumi__nn_fourier_features(&time, "0", t, config->embed_dim, fourier_scale), *context = NULL;
   embed = sumi_silu(g, sumi__nn_linear(&time, "1", embed, config->embed_dim, true));
-  if (attends) {
-    context = sumi__nn_embedding(nn, "cond_embed", labels, config->classes, config->text_dim);
-    if (context) context = sumi_reshape(g, context, SUMI_SHAPE(context->shape.dims[0], 1, config->text_dim));
-  }
+  if (attends) context = class_token(nn, config, labels, drop);
 
   sumi_tensor *levels[4], *h = x;
   for (int i = 0; i < 4; i++) {

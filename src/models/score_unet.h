@@ -40,6 +40,8 @@ typedef struct sumi__score_unet_config {
   int64_t embed_dim;   /* of the time, even */
   int64_t text_dim;    /* of the class; ATTENTION alone */
   int64_t classes;     /* ATTENTION alone */
+  bool null_class;     /* ATTENTION alone: the label `classes` stands for no label, for classifier-free guidance */
+  double guidance;     /* with a null class, how strongly sampling is guided unless it is told; 1 is not at all */
   double sigma;        /* of the variance-exploding process, above 1 */
 } sumi__score_unet_config;
 
@@ -49,11 +51,16 @@ sumi__score_unet_config sumi__score_unet_defaults(sumi__score_unet_variant varia
 /* Checks the ranges. Errors: INVALID, naming the member. */
 sumi_status sumi__score_unet_check(sumi_context *ctx, const sumi__score_unet_config *config);
 
-/* x (N, 28, 28, 1) f32, t (N) f32 in (0, 1], labels (N) i64 or i32 in [0, classes) for ATTENTION (others ignore them;
- * NULL is fine) -> the score (N, 28, 28, 1) f32, divided by std(t). Any square picture works whose side is such that
- * the decoder meets the encoder's sizes (28, 36, 44, ...). */
+/* x (N, 28, 28, 1) f32, t (N) f32 in (0, 1], labels (N) i64 or i32 in [0, classes + null_class) for ATTENTION (others
+ * ignore them; NULL is fine) -> the score (N, 28, 28, 1) f32, divided by std(t). Any square picture works whose side is
+ * such that the decoder meets the encoder's sizes (28, 36, 44, ...). */
 sumi_tensor *sumi__score_unet(const sumi__nn *nn, const sumi__score_unet_config *config, sumi_tensor *x, sumi_tensor *t,
                               sumi_tensor *labels);
+
+/* The same for training with a null class: drop (N) f32, 1 where a picture's label is taken away and 0 elsewhere (J. Ho
+ * and T. Salimans, "Classifier-free diffusion guidance", 2022). NULL takes none away. */
+sumi_tensor *sumi__score_unet_dropped(const sumi__nn *nn, const sumi__score_unet_config *config, sumi_tensor *x,
+                                      sumi_tensor *t, sumi_tensor *labels, sumi_tensor *drop);
 
 /* The standard deviation of x(t) given x(0) when dx = sigma^t dw: sqrt((sigma^(2t) - 1) / (2 ln sigma)), for t (...)
  * f32. Computed as tanh(a) (exp(2a) + 1) with a = t ln sigma in place of exp(2a) - 1, which for small t loses all its

@@ -92,12 +92,16 @@ sumi_tensor *sumi__nn_layer_norm(const sumi__nn *nn, const char *name, sumi_tens
   return gamma && beta ? sumi_layer_norm(nn->g, x, gamma, beta, eps) : NULL;
 }
 
+sumi_tensor *sumi__nn_embedding_table(const sumi__nn *nn, const char *name, int64_t count, int64_t width) {
+  const sumi__nn scope = sumi__nn_scope(nn, name);
+  return sumi__nn_param(
+      &scope, "weight",
+      &(sumi__param_spec){SUMI_SHAPE(count, width), SUMI__LAYOUT_PLAIN, true, SUMI__INIT_NORMAL, 1.0});
+}
+
 sumi_tensor *sumi__nn_embedding(const sumi__nn *nn, const char *name, sumi_tensor *ids, int64_t count, int64_t width) {
   if (!ids) return NULL;
-  const sumi__nn scope = sumi__nn_scope(nn, name);
-  sumi_tensor *table =
-      sumi__nn_param(&scope, "weight",
-                     &(sumi__param_spec){SUMI_SHAPE(count, width), SUMI__LAYOUT_PLAIN, true, SUMI__INIT_NORMAL, 1.0});
+  sumi_tensor *table = sumi__nn_embedding_table(nn, name, count, width);
   return table ? sumi_embedding(nn->g, table, ids) : NULL;
 }
 

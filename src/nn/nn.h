@@ -86,6 +86,8 @@ sumi_tensor *sumi__nn_layer_norm(const sumi__nn *nn, const char *name, sumi_tens
 
 /* ids (...) i32 or i64 -> (..., width) f32, nn.Embedding(count, width). weight (count, width). */
 sumi_tensor *sumi__nn_embedding(const sumi__nn *nn, const char *name, sumi_tensor *ids, int64_t count, int64_t width);
+/* The same layer's table (count, width), for rows that no id asks for. */
+sumi_tensor *sumi__nn_embedding_table(const sumi__nn *nn, const char *name, int64_t count, int64_t width);
 
 /* t (N) f32 -> (N, width) f32: sin(2 pi t W), then cos(2 pi t W), with fixed W (width/2) ~ N(0, scale^2) (M. Tancik et
  * al., "Fourier features let networks learn high frequency functions", 2020). W is the buffer "PREFIX.name.W". */

@@ -15,9 +15,9 @@ struct sumi_digits {
   sumi_backend *backend;
   sumi_weights *weights;
   sumi__score_unet_config config;
-  /* The program for the batch size and compute type asked for last, and its ports (keys: their graph is gone). */
+  /* The program for the rows and compute type asked for last, and its ports (keys: their graph is gone). */
   sumi_program *program;
-  int64_t batch;
+  int64_t rows;
   sumi_dtype compute;
   const sumi_tensor *x, *t, *labels, *score;
   double evaluations;
@@ -54,31 +54,32 @@ sumi_digits_info sumi_digits_describe(const sumi_digits *m) {
                             .height = SIDE,
                             .width = SIDE,
                             .parameters = sumi__weights_trained(m->weights),
-                            .sigma = m->config.sigma};
+                            .sigma = m->config.sigma,
+                            .guidance = m->config.null_class ? m->config.guidance : 0.0};
 }
 
 double sumi_digits_evaluations(const sumi_digits *m) { return m->evaluations; }
 
-static sumi_status compile(sumi_digits *m, int64_t batch, sumi_dtype compute) {
+static sumi_status compile(sumi_digits *m, int64_t rows, sumi_dtype compute) {
   sumi_status status = SUMI_OK;
   sumi_graph *g = NULL;
   sumi_program *program = NULL;
-  if (m->program && m->batch == batch && m->compute == compute) return SUMI_OK;
+  if (m->program && m->rows == rows && m->compute == compute) return SUMI_OK;
   SUMI_TRY(sumi_graph_create(m->ctx, &g));
   sumi_graph_set_compute(g, compute);
   const sumi__nn nn = sumi__nn_root(g, m->weights);
-  sumi_tensor *x = sumi_input(g, "x", SUMI_F32, SUMI_SHAPE(batch, SIDE, SIDE, 1));
-  sumi_tensor *t = sumi_input(g, "t", SUMI_F32, SUMI_SHAPE(batch));
-  sumi_tensor *labels = conditional(m) ? sumi_input(g, "labels", SUMI_I64, SUMI_SHAPE(batch)) : NULL;
+  sumi_tensor *x = sumi_input(g, "x", SUMI_F32, SUMI_SHAPE(rows, SIDE, SIDE, 1));
+  sumi_tensor *t = sumi_input(g, "t", SUMI_F32, SUMI_SHAPE(rows));
+  sumi_tensor *labels = conditional(m) ? sumi_input(g, "labels", SUMI_I64, SUMI_SHAPE(rows)) : NULL;
   sumi_tensor *score = sumi__score_unet(&nn, &m->config, x, t, labels);
   SUMI_TRY(sumi_graph_status(g));
   SUMI_TRY(sumi_compile(m->backend, g, 1, &score, &(sumi_compile_options){.frozen = true}, &program));
-  memset(sumi_data(program, x), 0, (size_t)batch * PIXELS * sizeof(float));
-  for (int64_t i = 0; i < batch; i++) ((float *)sumi_data(program, t))[i] = 1.0f;
-  if (labels) memset(sumi_data(program, labels), 0, (size_t)batch * sizeof(int64_t));
+  memset(sumi_data(program, x), 0, (size_t)rows * PIXELS * sizeof(float));
+  for (int64_t i = 0; i < rows; i++) ((float *)sumi_data(program, t))[i] = 1.0f;
+  if (labels) memset(sumi_data(program, labels), 0, (size_t)rows * sizeof(int64_t));
   sumi_program_free(m->program);
   m->program = program;
-  m->batch = batch;
+  m->rows = rows;
   m->compute = compute;
   m->x = x;
   m->t = t;
@@ -96,20 +97,32 @@ typedef struct session {
   const sumi_sample_options *options;
   const sumi__sampler *sampler;
   sumi__rng *rngs; /* one for each picture of the batch */
+  double guidance; /* 1: none; else the program has two rows for each picture, with its label and without */
   int64_t first, count;
 } session;
 
-/* The model function of the denoiser. Places of the program beyond `count` keep what they had. */
+static bool guided(const session *s) { return s->guidance != 1.0; }
+
+/* The model function of the denoiser. With guidance, rows of pictures with their labels come first, then as many
+ * without. Places of the program beyond those in use keep what they had. */
 static sumi_status run_network(void *user, int64_t count, int64_t size, const float *x, const sumi__noise_level *levels,
                                float *out) {
-  sumi_digits *m = ((session *)user)->model;
+  const session *s = user;
+  sumi_digits *m = s->model;
   const size_t bytes = (size_t)(count * size) * sizeof *x;
-  float *t = sumi_data(m->program, m->t);
-  memcpy(sumi_data(m->program, m->x), x, bytes);
-  for (int64_t i = 0; i < count; i++) t[i] = (float)levels[i].t;
+  const float *score = sumi_data(m->program, m->score);
+  for (int64_t half = 0; half < (guided(s) ? 2 : 1); half++) {
+    memcpy((float *)sumi_data(m->program, m->x) + half * count * size, x, bytes);
+    float *t = (float *)sumi_data(m->program, m->t) + half * count;
+    for (int64_t i = 0; i < count; i++) t[i] = (float)levels[i].t;
+  }
   const sumi_status status = sumi_run(m->program);
-  if (status == SUMI_OK) memcpy(out, sumi_data(m->program, m->score), bytes);
-  return status;
+  if (status != SUMI_OK) return status;
+  memcpy(out, score, bytes);
+  if (!guided(s)) return SUMI_OK;
+  const float *none = score + count * size, w = (float)s->guidance;
+  for (int64_t i = 0; i < count * size; i++) out[i] = none[i] + w * (score[i] - none[i]);
+  return SUMI_OK;
 }
 
 typedef struct noise_job {
@@ -155,7 +168,11 @@ static sumi_status draw_batch(session *s, const sumi__noise_level *levels, int s
   const sumi_sample_options *o = s->options;
   sumi_digits *m = s->model;
   for (int64_t i = 0; i < s->count; i++) sumi__rng_seed(&s->rngs[i], o->seed + (uint64_t)(s->first + i));
-  if (m->labels) memcpy(sumi_data(m->program, m->labels), o->labels + s->first, (size_t)s->count * sizeof *o->labels);
+  if (m->labels) {
+    int64_t *labels = sumi_data(m->program, m->labels);
+    memcpy(labels, o->labels + s->first, (size_t)s->count * sizeof *labels);
+    for (int64_t i = 0; guided(s) && i < s->count; i++) labels[s->count + i] = m->config.classes;
+  }
   noise(s, x);
   const float spread = (float)levels[0].sigma;
   for (int64_t i = 0; i < s->count * PIXELS; i++) x[i] *= spread;
@@ -203,6 +220,10 @@ static sumi_status check_options(const sumi_digits *m, const sumi_sample_options
              o->steps, (int)MAX_STEPS);
   SUMI_CHECK(ctx, o->batch >= 0 && o->batch <= MAX_BATCH, SUMI_INVALID, "batch %lld, expected 1 to %d",
              (long long)o->batch, (int)MAX_BATCH);
+  SUMI_CHECK(ctx, o->guidance >= 0.0 && o->guidance <= 100.0, SUMI_INVALID, "guidance %g, expected above 0 to 100",
+             o->guidance);
+  SUMI_CHECK(ctx, m->config.null_class || o->guidance == 0.0 || o->guidance == 1.0, SUMI_INVALID,
+             "the model cannot be guided: it was trained with every picture's label");
   SUMI_CHECK(ctx, o->snr >= 0.0 && o->snr <= 10.0, SUMI_INVALID, "snr %g, expected above 0 and at most 10", o->snr);
   SUMI_CHECK(ctx, o->tolerance == 0.0 || (o->tolerance >= 1e-9 && o->tolerance <= 1.0), SUMI_INVALID,
              "tolerance %g, expected 1e-9 to 1", o->tolerance);
@@ -228,7 +249,8 @@ sumi_status sumi_digits_sample(sumi_digits *m, const sumi_sample_options *option
   const int64_t batch = (options->count + batches - 1) / batches;
   const int usual = s.sampler->info.default_steps;
   const int steps = usual == 0 ? 1 : options->steps > 0 ? options->steps : usual;
-  SUMI_TRY(compile(m, batch, options->compute));
+  s.guidance = options->guidance > 0.0 ? options->guidance : m->config.guidance;
+  SUMI_TRY(compile(m, guided(&s) ? 2 * batch : batch, options->compute));
   s.rngs = sumi__alloc_array(m->ctx, (size_t)batch, sizeof *s.rngs);
   levels = sumi__alloc_array(m->ctx, (size_t)steps + 1, sizeof *levels);
   SUMI_CHECK(m->ctx, s.rngs && levels, SUMI_NO_MEMORY, "out of memory for a batch of %lld pictures", (long long)batch);

@@ -41,7 +41,7 @@ sumi_status sumi__declare_weights(const sumi_train_config *config, const sumi__d
   return status;
 }
 
-/* Adds the gradients of what is minimised and lists what the program has to give. */
+/* Adds the gradients of the loss and lists what the program has to give. */
 static sumi_status list_outputs(build *b, sumi_weights *weights, bool gradients) {
   sumi_status status = SUMI_OK;
   sumi_context *ctx = sumi__weights_context(weights);
@@ -56,8 +56,7 @@ static sumi_status list_outputs(build *b, sumi_weights *weights, bool gradients)
     const sumi__weight *w = sumi__weights_at(weights, i);
     if (w->trainable) params[b->n_params++] = sumi_param(b->g, weights, w->name);
   }
-  sumi_tensor *objective = b->out.objective ? b->out.objective : b->out.loss;
-  if (gradients) SUMI_TRY(sumi_grad(b->g, objective, (int)b->n_params, params, b->outputs + b->first_grad));
+  if (gradients) SUMI_TRY(sumi_grad(b->g, b->out.loss, (int)b->n_params, params, b->outputs + b->first_grad));
   b->n_outputs += (int)b->n_params;
 done:
   sumi__free(ctx, params);

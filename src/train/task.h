@@ -13,10 +13,10 @@ typedef struct sumi__task_inputs {
   sumi_tensor *images, *labels, *random;
 } sumi__task_inputs;
 
-/* What comes out: loss, an f32 scalar, the mean over the batch, as it is reported; objective, one that is minimised in
- * its place, or NULL; logits (B, classes) f32 if the task recognises something, else NULL. */
+/* What comes out: loss, an f32 scalar, the mean over the batch; logits (B, classes) f32 if the task recognises
+ * something, else NULL. */
 typedef struct sumi__task_outputs {
-  sumi_tensor *loss, *objective, *logits;
+  sumi_tensor *loss, *logits;
 } sumi__task_outputs;
 
 struct sumi__task {

@@ -10,7 +10,7 @@ enum { CLASSES = 10, SIDE = SUMI__DIGIT_SIDE };
 
 typedef struct values {
   int type;
-  double sigma, x0_weight;
+  double sigma, label_dropout, guidance;
 } values;
 
 #define AT(member) offsetof(values, member)
@@ -21,8 +21,10 @@ static const sumi__key keys[] = {
     {"model.type", SUMI__KEY_CHOICE, 0, AT(type), "attention", 0, 0, types,
      "how the U-Net joins its halves; `attention` draws the class that it is asked for"},
     {"model.sigma", SUMI__KEY_NUMBER, 0, AT(sigma), "25", 1.001, 1000, NULL, "the process's: noise grows as sigma^t"},
-    {"loss.x0_weight", SUMI__KEY_NUMBER, 0, AT(x0_weight), "0", 0, 1e6, NULL,
-     "minimise the loss times 1 + this times the variance of the noise, for better pictures; reported is the loss"},
+    {"model.label_dropout", SUMI__KEY_NUMBER, 0, AT(label_dropout), "0", 0, 0.99, NULL,
+     "take the label of so large a part of the pictures away, so that sampling can be guided; attention alone"},
+    {"model.guidance", SUMI__KEY_NUMBER, 0, AT(guidance), "1", 0, 100, NULL,
+     "with label_dropout: how strongly the saved model is guided unless it is told; 1 is not at all"},
 };
 
 static sumi__score_unet_config model_config(const sumi_train_config *config) {
@@ -31,6 +33,8 @@ static sumi__score_unet_config model_config(const sumi_train_config *config) {
   sumi__score_unet_variant_find(types[v->type], &variant);
   sumi__score_unet_config m = sumi__score_unet_defaults(variant);
   m.sigma = v->sigma;
+  m.null_class = v->label_dropout > 0.0;
+  m.guidance = m.null_class ? v->guidance : 1.0;
   return m;
 }
 
@@ -51,10 +55,13 @@ static void build(const sumi_train_config *config, const sumi__nn *nn, const sum
   sumi_tensor *t = sumi__dsm_times(g, in->random, shape.dims[0]);
   sumi_tensor *z = sumi_random_normal(g, in->random, shape);
   sumi_tensor *x = sumi__dsm_perturb(g, m.sigma, in->images, t, z);
-  sumi_tensor *score = sumi__score_unet(nn, &m, x, t, in->labels);
+  sumi_tensor *drop = NULL;
+  if (nn->training && m.null_class) {
+    const double keep = 1.0 - ((const values *)config->task_values)->label_dropout;
+    drop = sumi_step(g, sumi_random_uniform(g, in->random, SUMI_SHAPE(shape.dims[0])), (float)keep);
+  }
+  sumi_tensor *score = sumi__score_unet_dropped(nn, &m, x, t, in->labels, drop);
   out->loss = sumi__dsm_loss(g, m.sigma, score, t, z);
-  const double x0_weight = ((const values *)config->task_values)->x0_weight;
-  if (nn->training && x0_weight > 0.0) out->objective = sumi__dsm_objective(g, m.sigma, score, t, z, x0_weight);
 }
 
 static sumi_status preview(const sumi_train_config *config, sumi_backend *backend, sumi_weights *weights,
