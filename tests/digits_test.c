@@ -7,11 +7,12 @@
 
 enum { PIXELS = 28 * 28, MOST = 7 };
 
-/* A folder "model" with an attention network, "plain" with one without labels, and "judge" in "model/classifier". */
+/* Folders: "model" with an attention network, "plain" with one without labels, "guided" with a null class, and a
+ * classifier in "model/classifier". */
 static int make_folders(void **state) {
   if (support_setup(state) != 0) return -1;
   sumi_context *ctx = *state;
-  for (int i = 0; i < 3; i++) {
+  for (int i = 0; i < 4; i++) {
     sumi_graph *g = NULL;
     sumi_weights *weights = NULL;
     sumi__rng rng;
@@ -22,12 +23,15 @@ static int make_folders(void **state) {
     sumi_tensor *x = sumi_input(g, "x", SUMI_F32, SUMI_SHAPE(1, 28, 28, 1)),
                 *t = sumi_input(g, "t", SUMI_F32, SUMI_SHAPE(1));
     sumi_status status;
-    if (i < 2) {
+    if (i < 3) {
+      static const char *const folders[] = {"model", "plain", "guided"};
       sumi__score_unet_config c =
-          sumi__score_unet_defaults(i == 0 ? SUMI__SCORE_UNET_ATTENTION : SUMI__SCORE_UNET_CONCAT);
+          sumi__score_unet_defaults(i == 1 ? SUMI__SCORE_UNET_CONCAT : SUMI__SCORE_UNET_ATTENTION);
+      c.null_class = i == 2;
+      c.guidance = i == 2 ? 2.0 : 1.0;
       memcpy(c.channels, (int64_t[4]){4, 8, 8, 8}, sizeof c.channels);
       sumi__score_unet(&nn, &c, x, t, sumi_input(g, "labels", SUMI_I64, SUMI_SHAPE(1)));
-      status = sumi__score_unet_save(ctx, i == 0 ? "model" : "plain", &c, weights);
+      status = sumi__score_unet_save(ctx, folders[i], &c, weights);
     } else {
       const sumi__digit_classifier_config c = sumi__digit_classifier_defaults();
       sumi__digit_classifier(&nn, &c, x, NULL);
@@ -208,11 +212,39 @@ static void judge_is_consistent(void **state) {
   sumi_judge_close(j);
 }
 
+/* One step's result is the noise plus a multiple of the guided score, so it is affine in the guidance. */
+static void guidance_goes_from_without_a_label_through_the_label(void **state) {
+  sumi_context *ctx = *state;
+  static const double guidances[4] = {1.0, 2.0, 3.0, 0.0};
+  static const int64_t labels[3] = {3, 0, 9};
+  static float x[4][3 * PIXELS];
+  sumi_digits *m = NULL;
+  assert_ok(ctx, sumi_digits_open(ctx, "guided", &m));
+  assert_true(sumi_digits_describe(m).guidance == 2.0);
+  for (int k = 0; k < 4; k++) {
+    const sumi_sample_options o = {
+        .count = 3, .labels = labels, .steps = 1, .seed = 5, .batch = 2, .guidance = guidances[k]};
+    assert_ok(ctx, sumi_digits_sample(m, &o, x[k]));
+  }
+  assert_true(difference(x[0], x[1], 3 * PIXELS) > 1e-3);
+  assert_true(difference(x[1], x[3], 3 * PIXELS) == 0.0); /* 0: the model's own, which is 2 */
+  for (int i = 0; i < 3 * PIXELS; i++) assert_float_equal(x[2][i], 2.0f * x[1][i] - x[0][i], 2e-3f);
+  sumi_digits_close(m);
+  assert_ok(ctx, sumi_digits_open(ctx, "model", &m));
+  refuse(ctx, m, (sumi_sample_options){.count = 1, .labels = labels, .guidance = 2.0}, SUMI_INVALID,
+         "cannot be guided");
+  sumi_digits_close(m);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(models_describe_themselves), cmocka_unit_test(pictures_do_not_depend_on_the_batch),
-      cmocka_unit_test(same_seed_same_picture),     cmocka_unit_test(callbacks_see_all_batches),
-      cmocka_unit_test(options_are_checked),        cmocka_unit_test(judge_is_consistent),
+      cmocka_unit_test(guidance_goes_from_without_a_label_through_the_label),
+      cmocka_unit_test(models_describe_themselves),
+      cmocka_unit_test(pictures_do_not_depend_on_the_batch),
+      cmocka_unit_test(same_seed_same_picture),
+      cmocka_unit_test(callbacks_see_all_batches),
+      cmocka_unit_test(options_are_checked),
+      cmocka_unit_test(judge_is_consistent),
   };
   return cmocka_run_group_tests(tests, make_folders, support_teardown);
 }

@@ -158,15 +158,17 @@ static sumi_status draw(job *j) {
 /* What made a picture, under the keyword and in the form that other tools read. */
 static void describe(const job *j, int64_t first, char *out, size_t room) {
   const cli_sampling *s = &j->a->sampling;
-  char digits[160] = "a digit", steps[48] = "";
+  char digits[160] = "a digit", steps[48] = "", guidance[48] = "";
+  const double scale = s->guidance > 0.0 ? s->guidance : j->info.guidance;
   if (j->labels && (j->a->separate || j->count == 1))
     snprintf(digits, sizeof digits, "digit %lld", (long long)j->labels[first]);
   else if (j->labels)
     snprintf(digits, sizeof digits, "digits, in turn: %s", j->a->classes);
   if (s->steps) snprintf(steps, sizeof steps, "Steps: %lld, ", (long long)s->steps);
-  snprintf(out, room, "%s\n%sSampler: %s, Seed: %lld, Size: %lldx%lld, Model: %s, Version: sumi %s", digits, steps,
-           s->sampler, (long long)(s->seed + first), (long long)j->info.width, (long long)j->info.height, j->a->model,
-           sumi_version());
+  if (scale > 0.0) snprintf(guidance, sizeof guidance, "CFG scale: %g, ", scale);
+  snprintf(out, room, "%s\n%sSampler: %s, %sSeed: %lld, Size: %lldx%lld, Model: %s, Version: sumi %s", digits, steps,
+           s->sampler, guidance, (long long)(s->seed + first), (long long)j->info.width, (long long)j->info.height,
+           j->a->model, sumi_version());
 }
 
 static sumi_status save_grid(const job *j) {

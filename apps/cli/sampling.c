@@ -17,6 +17,7 @@ void cli_sampling_help(void) {
 sumi_sample_options cli_sampling_options(const cli_sampling *s) {
   return (sumi_sample_options){.sampler = s->sampler,
                                .steps = (int)s->steps,
+                               .guidance = s->guidance,
                                .seed = (uint64_t)s->seed,
                                .compute = strcmp(s->compute, "bf16") == 0 ? SUMI_BF16 : SUMI_F32,
                                .batch = s->batch};
