@@ -191,8 +191,89 @@ static void test_operators(void **state) {
     }
 }
 
+/* ---- How exact the elementary functions are ---- */
+
+static double sigmoid(double x) { return 1.0 / (1.0 + exp(-x)); }
+static double silu(double x) { return x * sigmoid(x); }
+static double gelu(double x) { return 0.5 * x * erfc(-x * 0.70710678118654752); }
+
+/* The bounds that src/cpu/isa/vmath.h states: in units in the last place of the result, or, where ulp is 0,
+ * absolutely (relatively for results above 1). */
+static const struct {
+  unary op;
+  double (*exact)(double x);
+  double low, high, ulp, absolute;
+} functions[] = {
+    {sumi_exp, exp, -87.0, 88.7, 1.1, 0.0},
+    {sumi_log, log, 1e-30, 1e30, 1.0, 0.0},
+    {sumi_log, log, 0.5, 2.0, 1.0, 0.0},
+    {sumi_sin, sin, -6000.0, 6000.0, 0.0, 9e-8},
+    {sumi_cos, cos, -6000.0, 6000.0, 0.0, 9e-8},
+    {sumi_sin, sin, -1e7, 1e7, 0.0, 9e-8},
+    {sumi_sigmoid, sigmoid, -80.0, 80.0, 2.5, 0.0},
+    {sumi_silu, silu, -80.0, 80.0, 2.5, 0.0},
+    {sumi_tanh, tanh, -10.0, 10.0, 2.0, 0.0},
+    {sumi_erf, erf, -5.0, 5.0, 2.5, 0.0},
+    {sumi_gelu, gelu, -8.0, 8.0, 0.0, 1.3e-7},
+};
+
+/* Half of the numbers evenly spread, half of them in every order of magnitude. */
+static void spread(float *x, int64_t n, double low, double high) {
+  const double least = 1e-20, most = fmax(fabs(low), fabs(high));
+  uint32_t r = 99;
+  for (int64_t i = 0; i < n; i++) {
+    const double u = (double)(compare_next(&r) >> 8) * 0x1p-24;
+    double value = low + (high - low) * u;
+    if (i % 2) value = (low < 0.0 && i % 4 == 1 ? -1.0 : 1.0) * exp(log(least) + (log(most) - log(least)) * u);
+    x[i] = (float)fmin(fmax(value, low), high);
+  }
+}
+
+static void check_accuracy(sumi_context *ctx, size_t k) {
+  enum { N = 20000 };
+  sumi_graph *g = NULL;
+  sumi_backend *backend = NULL;
+  sumi_program *p = NULL;
+  double worst = 0.0, at = 0.0;
+  assert_ok(ctx, sumi_graph_create(ctx, &g));
+  assert_ok(ctx, sumi_backend_cpu(ctx, &backend));
+  sumi_tensor *x = sumi_input(g, "x", SUMI_F32, SUMI_SHAPE(N)), *y = functions[k].op(g, x);
+  assert_ok(ctx, sumi_compile(backend, g, 1, &y, NULL, &p));
+  const float *from = sumi_data(p, x), *to = sumi_data(p, y);
+  spread(sumi_data(p, x), N, functions[k].low, functions[k].high);
+  assert_ok(ctx, sumi_run(p));
+  for (int64_t i = 0; i < N; i++) {
+    int exponent;
+    const double exact = functions[k].exact((double)from[i]);
+    frexp(exact, &exponent);
+    const double ulp = ldexp(1.0, exponent < -125 ? -149 : exponent - 24);
+    const double unit = functions[k].ulp > 0.0 ? ulp : fmax(1.0, fabs(exact));
+    const double error = fabs((double)to[i] - exact) / unit;
+    if (!(error <= worst)) worst = error, at = (double)from[i];
+  }
+  if (!(worst <= fmax(functions[k].ulp, functions[k].absolute))) {
+    print_error("function %zu on %s: off by %.3g at %.9g\n", k, sumi__isa_name(ctx->isa), worst, at);
+    fail();
+  }
+  sumi_program_free(p);
+  sumi_backend_free(backend);
+  sumi_graph_free(g);
+}
+
+static void test_accuracy(void **state) {
+  static const char *const isas[] = {"generic", "avx2", "avx512", "avx512_bf16"};
+  (void)state;
+  for (size_t i = 0; i < 4; i++) {
+    sumi_context *ctx = NULL;
+    if (sumi_context_create(&(sumi_context_options){.threads = 1, .max_isa = isas[i]}, &ctx) != SUMI_OK) continue;
+    for (size_t k = 0; k < sizeof functions / sizeof *functions; k++) check_accuracy(ctx, k);
+    sumi_context_free(ctx);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_accuracy),
       cmocka_unit_test(test_operators),
       cmocka_unit_test(test_chains),
       cmocka_unit_test(test_narrow_chains),

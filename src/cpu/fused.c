@@ -1,11 +1,14 @@
-/* Chains of elementwise operators (sumi__op_fused). The result is cut into blocks of a few hundred elements, and each
- * block goes through the whole chain while it lies in the first-level cache: memory is read once for each input and
- * written once.
+/* Chains of elementwise operators (sumi__op_fused). The result is cut into
+ * blocks of a few hundred elements, and each block goes through the whole chain
+ * while it lies in the first-level cache: memory is read once for each input
+ * and written once.
  *
- * Inputs broadcast to the result's shape. Dimensions along which all inputs move alike are joined first; what remains
- * is few. A block is a box of them: some rows of one dimension with everything inside of it. An f32 input that is
- * contiguous over the box is read where it lies; others are converted and repeated into a buffer, which is kept as
- * long as the next box starts at the same element of that input (a bias, a picture's time embedding). */
+ * Inputs broadcast to the result's shape. Dimensions along which all inputs
+ * move alike are joined first; what remains is few. A block is a box of them:
+ * some rows of one dimension with everything inside of it. An f32 input that is
+ * contiguous over the box is read where it lies; others are converted and
+ * repeated into a buffer, which is kept as long as the next box starts at the
+ * same element of that input (a bias, a picture's time embedding). */
 #include "cpu/blocks.h"
 #include "cpu/convert.h"
 #include "cpu/cpu.h"
@@ -46,7 +49,8 @@ typedef struct fused_state {
   int n_inputs, n_instructions, n_slots;
   source sources[SUMI__FUSED_MAX_INPUTS];
   instruction code[SUMI__FUSED_MAX_OPS];
-  place result; /* of the chain where no instruction writes it: a chain of mere loads */
+  place result; /* of the chain where no instruction writes it: a chain of mere
+                   loads */
   sumi_dtype dtype;
 } fused_state;
 
@@ -72,8 +76,9 @@ static sumi__block_fn find_block(const sumi_context *ctx, const char *name) {
   return b->run;
 }
 
-/* Joins dimensions that every input walks through as if they were one, and drops those of size 1. A first one of
- * size 1 stays, so that there is always one to cut. */
+/* Joins dimensions that every input walks through as if they were one, and
+ * drops those of size 1. A first one of size 1 stays, so that there is always
+ * one to cut. */
 static void collapse(fused_state *s, const sumi__node *n) {
   const sumi_shape *shape = &n->outputs[0]->shape;
   int64_t strides[SUMI__FUSED_MAX_INPUTS][SUMI_MAX_RANK];
@@ -121,7 +126,8 @@ static place resolve(const fused_state *s, const place *values, int arg) {
   return x->direct ? (place){false, arg} : (place){true, x->slot};
 }
 
-/* A slot that no living value has. last_use[slot]: the instruction that reads it last. */
+/* A slot that no living value has. last_use[slot]: the instruction that reads
+ * it last. */
 static int take_slot(fused_state *s, const int *last_use, int now) {
   for (int k = 0; k < s->n_slots; k++)
     if (last_use[k] <= now) return k;
@@ -197,7 +203,8 @@ typedef struct worker {
   const fused_state *state;
   float *slots;
   int64_t slot_floats;
-  int64_t loaded_at[SUMI__FUSED_MAX_INPUTS]; /* the element that the loaded box starts at; -1: none */
+  int64_t loaded_at[SUMI__FUSED_MAX_INPUTS]; /* the element that the loaded box
+                                                starts at; -1: none */
   int64_t loaded_rows[SUMI__FUSED_MAX_INPUTS];
 } worker;
 
@@ -208,34 +215,38 @@ static void convert(const worker *w, float *to, const void *from, sumi_dtype dty
   SUMI__ISA_PICK(w->call->ctx, sumi__cpu_to_f32)(to, bytes, dtype, count);
 }
 
-/* Writes `length` steps of dimension d of an input, with all inside of them, and returns how many elements. */
-static int64_t load_box(const worker *w, int input, int d, int64_t length, int64_t at, float *to) {
+/* `count` single elements, each repeated `times` times. */
+static void load_repeated(const worker *w, int input, int64_t at, int64_t count, int64_t times, float *to) {
+  enum { SOME = 64 };
+  float some[SOME];
+  for (int64_t begin = 0; begin < count; begin += SOME) {
+    const int64_t n = sumi__min_i64(SOME, count - begin);
+    convert(w, some, w->call->in[input], w->state->sources[input].dtype, at + begin, n);
+    for (int64_t k = 0; k < n; k++, to += times)
+      for (int64_t i = 0; i < times; i++) to[i] = some[k];
+  }
+}
+
+/* Writes `length` steps of dimension d of an input, with all that is inside of
+ * them. */
+static void load_box(const worker *w, int input, int d, int64_t length, int64_t at, float *to) {
   const fused_state *s = w->state;
   const source *x = &s->sources[input];
   const int64_t stride = x->strides[d];
+  int64_t inside = 1;
+  for (int k = d + 1; k < s->n_dims; k++) inside *= s->dims[k];
   if (contiguous_from(s, x, d)) {
-    int64_t count = length;
-    for (int k = d + 1; k < s->n_dims; k++) count *= s->dims[k];
-    convert(w, to, w->call->in[input], x->dtype, at, count);
-    return count;
+    convert(w, to, w->call->in[input], x->dtype, at, length * inside);
+  } else if (d == s->n_dims - 1) { /* not contiguous, so its stride is 0 */
+    load_repeated(w, input, at, 1, length, to);
+  } else if (d == s->n_dims - 2 && stride == 1) {
+    load_repeated(w, input, at, length, inside, to);
+  } else if (stride == 0) {
+    load_box(w, input, d + 1, s->dims[d + 1], at, to);
+    for (int64_t k = 1; k < length; k++) memcpy(to + k * inside, to, (size_t)inside * sizeof *to);
+  } else {
+    for (int64_t k = 0; k < length; k++) load_box(w, input, d + 1, s->dims[d + 1], at + k * stride, to + k * inside);
   }
-  const bool innermost = d == s->n_dims - 1; /* then the stride is 0: it would be contiguous else */
-  int64_t count = 1;
-  if (innermost)
-    convert(w, to, w->call->in[input], x->dtype, at, 1);
-  else
-    count = load_box(w, input, d + 1, s->dims[d + 1], at, to);
-  if (stride == 0) {
-    if (count == 1) {
-      const float value = to[0];
-      for (int64_t k = 1; k < length; k++) to[k] = value;
-    } else {
-      for (int64_t k = 1; k < length; k++) memcpy(to + k * count, to, (size_t)count * sizeof *to);
-    }
-    return length * count;
-  }
-  for (int64_t k = 1; k < length; k++) load_box(w, input, d + 1, s->dims[d + 1], at + k * stride, to + k * count);
-  return length * count;
 }
 
 /* The element of each input that block b starts at. */
@@ -300,7 +311,8 @@ static void run_block(worker *w, int64_t b) {
   }
   if (written) return;
   const float *result = address(w, inputs, s->result);
-  SUMI__ISA_PICK(w->call->ctx, sumi__cpu_from_f32)(out, s->dtype, result, count);
+  SUMI__ISA_PICK(w->call->ctx, sumi__cpu_from_f32)
+  (out, s->dtype, result, count);
 }
 
 static void run_range(void *arg, int64_t begin, int64_t end, int index) {

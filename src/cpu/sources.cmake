@@ -28,6 +28,7 @@ set(SUMI_ISA_SOURCES
   src/cpu/isa/geglu.c
   src/cpu/isa/group_norm.c
   src/cpu/isa/layer_norm.c
+  src/cpu/isa/optimizer.c
   src/cpu/isa/pool.c
   src/cpu/isa/random.c
   src/cpu/isa/reduce.c

@@ -1,5 +1,7 @@
 #include "train/ema.h"
 
+#include "cpu/optimizer.h"
+
 #include <string.h>
 
 sumi_status sumi__weights_copy(sumi_context *ctx, sumi_weights *source, sumi_weights **out) {
@@ -37,6 +39,7 @@ double sumi__ema_decay(const sumi__ema *ema, int64_t step) {
 }
 
 typedef struct ema_arg {
+  const sumi_context *ctx;
   float *average;
   const float *now;
   float rate;
@@ -45,9 +48,7 @@ typedef struct ema_arg {
 static void step_range(void *arg, int64_t begin, int64_t end, int worker) {
   (void)worker;
   const ema_arg *a = arg;
-  float *restrict average = a->average;
-  const float *restrict now = a->now;
-  for (int64_t i = begin; i < end; i++) average[i] += a->rate * (now[i] - average[i]);
+  SUMI__ISA_PICK(a->ctx, sumi__cpu_average_update)(a->average + begin, a->now + begin, end - begin, a->rate);
 }
 
 void sumi__ema_step(sumi__ema *ema, int64_t step) {
@@ -57,7 +58,7 @@ void sumi__ema_step(sumi__ema *ema, int64_t step) {
     if (!w->trainable) continue;
     float *average = sumi_weights_data(ema->average, i);
     const int64_t count = sumi_shape_count(&w->shape);
-    ema_arg arg = {average, w->data, (float)(1.0 - decay)};
+    ema_arg arg = {ema->ctx, average, w->data, (float)(1.0 - decay)};
     if (decay == 0.0)
       memcpy(average, w->data, (size_t)count * sizeof *average);
     else

@@ -1,5 +1,7 @@
 #include "train/gradients.h"
 
+#include "cpu/optimizer.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -72,17 +74,9 @@ sumi_status sumi__gradients_add(sumi__gradients *g, const float *const *piece, f
   return SUMI_OK;
 }
 
-/* Eight sums at once: one would wait for each addition. */
-static double square_sum(const float *x, int64_t count) {
-  double part[8] = {0.0}, sum = 0.0;
-  for (int64_t i = 0; i < count; i++) part[i & 7] += (double)x[i] * (double)x[i];
-  for (int j = 0; j < 8; j++) sum += part[j];
-  return sum;
-}
-
 double sumi__gradients_norm(const sumi__gradients *g) {
   double sum = 0.0;
-  for (size_t i = 0; i < g->count; i++) sum += square_sum(g->now[i], g->sizes[i]);
+  for (size_t i = 0; i < g->count; i++) sum += SUMI__ISA_PICK(g->ctx, sumi__cpu_square_sum)(g->now[i], g->sizes[i]);
   return sqrt(sum);
 }
 

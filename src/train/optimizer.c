@@ -93,7 +93,8 @@ static void step_range(void *arg, int64_t begin, int64_t end, int worker) {
 void sumi__optimizer_step(sumi__optimizer *o, const float *const *grads, double lr, float grad_scale) {
   o->steps++;
   for (size_t i = 0; i < o->count; i++) {
-    sumi__update u = {.options = &o->options,
+    sumi__update u = {.ctx = o->ctx,
+                      .options = &o->options,
                       .lr = lr,
                       .step = o->steps,
                       .grad_scale = grad_scale,

@@ -17,6 +17,7 @@ typedef struct sumi__optimizer_options {
 
 /* One update of `count` values of one parameter. */
 typedef struct sumi__update {
+  const sumi_context *ctx;
   const sumi__optimizer_options *options;
   double lr;
   int64_t step;     /* 1 for the first */

@@ -1,5 +1,5 @@
-/* The random operators on V blocks of Philox4x32-10 at a time (base/philox.h has the scalar form, ops/random.h what
- * becomes of the bits). */
+/* The random operators on V blocks of Philox4x32-10 at a time (base/philox.h
+ * has the scalar form, ops/random.h what becomes of the bits). */
 #include "cpu/random.h"
 
 #include "cpu/isa/vmath.h"
@@ -36,7 +36,8 @@ static source source_of(const sumi__call *c, const int64_t *state) {
   return (source){{(uint32_t)seed, (uint32_t)(seed >> 32)}, (uint32_t)(uint64_t)state[1], (uint32_t)a->stream};
 }
 
-/* Blocks first to first + V - 1; first is a multiple of V, so only the counter's low word differs. */
+/* Blocks first to first + V - 1; first is a multiple of V, so only the
+ * counter's low word differs. */
 static inline void philox(const source *s, int64_t first, vu out[4]) {
   const vu none = {0};
   vu c0 = none, c1 = none + (uint32_t)((uint64_t)first >> 32), c2 = none + s->counter, c3 = none + s->stream;
@@ -63,10 +64,12 @@ static inline vf unit(vu bits) { return __builtin_convertvector((vi)(bits >> 8),
 
 /* Lane j of block i becomes element 4i + j: 4V of them in `to`. */
 static inline void interleave(const vf x[4], float *to) {
-  float lanes[4][SUMI__SIMD_WIDTH];
-  for (int j = 0; j < 4; j++) vstore(lanes[j], x[j]);
-  for (int i = 0; i < V; i++)
-    for (int j = 0; j < 4; j++) to[4 * i + j] = lanes[j][i];
+  const vf even_low = vzip_low(x[0], x[2]), even_high = vzip_high(x[0], x[2]);
+  const vf odd_low = vzip_low(x[1], x[3]), odd_high = vzip_high(x[1], x[3]);
+  vstore(to, vzip_low(even_low, odd_low));
+  vstore(to + V, vzip_high(even_low, odd_low));
+  vstore(to + 2 * V, vzip_low(even_high, odd_high));
+  vstore(to + 3 * V, vzip_high(even_high, odd_high));
 }
 
 static inline void uniform(const source *s, int64_t block, float *to) {

@@ -14,34 +14,28 @@ static inline vf more(vf a, vf b, bool max) {
   return vselect(vnan(a), a, vmax(a, b)); /* vmax gives b where b is NaN */
 }
 static inline double across(vf x, bool max) {
-  float lanes[SUMI__SIMD_WIDTH];
   if (!max) return (double)vsum(x);
-  vstore(lanes, x);
-  double most = (double)lanes[0];
-  for (int i = 1; i < V; i++) most = join_max(most, (double)lanes[i]);
-  return most;
+  return vany(vnan(x)) ? (double)NAN : (double)vmax_across(x);
 }
 
 /* ---- Runs ---- */
 
 static inline double run(const void *x, sumi_dtype dtype, int64_t at, int64_t n, bool max) {
   const vf start = vset(max ? -INFINITY : 0.0f);
-  vf acc[UNROLL];
-  for (int k = 0; k < UNROLL; k++) acc[k] = start;
+  vf first = start;
   int64_t i = 0;
-  for (; i + UNROLL * V <= n; i += UNROLL * V)
-    for (int k = 0; k < UNROLL; k++) acc[k] = more(acc[k], vload_as(x, dtype, at + i + k * V), max);
-  for (; i + V <= n; i += V) acc[0] = more(acc[0], vload_as(x, dtype, at + i), max);
-  for (int half = UNROLL / 2; half; half /= 2)
-    for (int k = 0; k < half; k++) acc[k] = more(acc[k], acc[k + half], max);
-  double total = across(acc[0], max);
-  if (i < n) {
-    float rest[SUMI__SIMD_WIDTH];
-    vstore(rest, vload_as_n(x, dtype, at + i, n - i));
-    for (int64_t k = 0; k < n - i; k++)
-      total = max ? join_max(total, (double)rest[k]) : join_sum(total, (double)rest[k]);
+  if (n >= UNROLL * V) {
+    vf acc[UNROLL];
+    for (int k = 0; k < UNROLL; k++) acc[k] = start;
+    for (; i + UNROLL * V <= n; i += UNROLL * V)
+      for (int k = 0; k < UNROLL; k++) acc[k] = more(acc[k], vload_as(x, dtype, at + i + k * V), max);
+    for (int half = UNROLL / 2; half; half /= 2)
+      for (int k = 0; k < half; k++) acc[k] = more(acc[k], acc[k + half], max);
+    first = acc[0];
   }
-  return total;
+  for (; i + V <= n; i += V) first = more(first, vload_as(x, dtype, at + i), max);
+  if (i < n) first = more(first, vfill(vload_as_n(x, dtype, at + i, n - i), start, n - i), max);
+  return across(first, max);
 }
 
 static double run_sum(const void *x, sumi_dtype dtype, int64_t at, int64_t n) {

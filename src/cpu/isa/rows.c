@@ -5,36 +5,33 @@
 
 enum { CHUNK = 1024 }; /* elements that are added in f32 lanes before the sum goes on in double */
 
-static inline float row_max(const void *x, sumi_dtype dtype, int64_t at, int64_t n) {
-  vf most = vset(-INFINITY);
-  int64_t i = 0;
-  for (; i + V <= n; i += V) most = vmax(vload_as(x, dtype, at + i), most);
-  float result = vmax_across(most);
-  for (; i < n; i++) {
-    const float one = vload_as_n(x, dtype, at + i, 1)[0];
-    if (one > result) result = one;
-  }
-  return result;
+/* V elements of a row of which n are left; -infinity, which adds nothing,
+ * behind its end. */
+static inline vf some_of(const void *x, sumi_dtype dtype, int64_t at, int64_t n) {
+  return n >= V ? vload_as(x, dtype, at) : vfill(vload_as_n(x, dtype, at, n), vset(-INFINITY), n);
 }
 
-/* The sum of exp(x - most); the exponentials are stored in y where that is not NULL. */
+static inline float row_max(const void *x, sumi_dtype dtype, int64_t at, int64_t n) {
+  vf most = vset(-INFINITY);
+  for (int64_t i = 0; i < n; i += V) most = vmax(some_of(x, dtype, at + i, n - i), most);
+  return vmax_across(most);
+}
+
+/* The sum of exp(x - most); the exponentials are stored in y where that is not
+ * NULL. */
 static inline double row_exp(const void *x, sumi_dtype dtype, int64_t at, int64_t n, float most, float *y) {
   double total = 0.0;
   for (int64_t begin = 0; begin < n; begin += CHUNK) {
     const int64_t end = sumi__min_i64(n, begin + CHUNK);
     vf sum = vzero();
-    int64_t i = begin;
-    for (; i + V <= end; i += V) {
-      const vf e = vexp(vload_as(x, dtype, at + i) - most);
+    for (int64_t i = begin; i < end; i += V) {
+      const vf e = vexp(some_of(x, dtype, at + i, n - i) - most);
       sum += e;
-      if (y) vstore(y + i, e);
-    }
-    if (i < end) {
-      float rest[SUMI__SIMD_WIDTH];
-      const vf e = vexp(vload_as_n(x, dtype, at + i, end - i) - most);
-      vstore(rest, e);
-      for (int64_t k = 0; k < end - i; k++) total += (double)rest[k];
-      if (y) vstore_n(y + i, e, end - i);
+      if (!y) continue;
+      if (n - i >= V)
+        vstore(y + i, e);
+      else
+        vstore_n(y + i, e, n - i);
     }
     total += (double)vsum(sum);
   }

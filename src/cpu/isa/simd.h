@@ -1,7 +1,8 @@
-/* Vectors of V floats, as wide as the instruction set of this compilation: GCC's and Clang's vector types, with
- * intrinsics only where these do not reach. Arithmetic (+ - * / and comparisons of integers) is written with
- * operators; `a * b + c` becomes one fused instruction where there is one (-ffp-contract=fast).
- * For files of src/cpu/isa alone (see dispatch.h). */
+/* Vectors of V floats, as wide as the instruction set of this compilation:
+ * GCC's and Clang's vector types, with intrinsics only where these do not
+ * reach. Arithmetic (+ - * / and comparisons of integers) is written with
+ * operators; `a * b + c` becomes one fused instruction where there is one
+ * (-ffp-contract=fast). For files of src/cpu/isa alone (see dispatch.h). */
 #ifndef SUMI_SRC_CPU_ISA_SIMD_H
 #define SUMI_SRC_CPU_ISA_SIMD_H
 
@@ -35,7 +36,8 @@ typedef uint16_t vh __attribute__((vector_size(2 * SUMI__SIMD_WIDTH)));
 typedef float vf_any __attribute__((vector_size(4 * SUMI__SIMD_WIDTH), aligned(4), may_alias));
 typedef uint16_t vh_any __attribute__((vector_size(2 * SUMI__SIMD_WIDTH), aligned(2), may_alias));
 
-/* ---- Loads and stores; `_n` moves the first n (0 < n <= V) alone, and loads zeros for the rest ---- */
+/* ---- Loads and stores; `_n` moves the first n (0 < n <= V) alone, and loads
+ * zeros for the rest ---- */
 
 static inline vf vset(float x) { return x - (vf){0}; }
 static inline vi vseti(int32_t x) { return x - (vi){0}; }
@@ -97,6 +99,18 @@ static inline bool vany(vm m) {
 #endif
 #endif
 
+/* x in the first n (0 < n <= V) lanes, `rest` in the others. */
+static inline vf vfill(vf x, vf rest, int64_t n) {
+#if defined(SUMI__SIMD_AVX512)
+  return vselect(vfirst(n), x, rest);
+#elif defined(SUMI__SIMD_AVX2)
+  return vselect((vm)vfirst(n), x, rest);
+#else
+  for (int64_t i = n; i < V; i++) x[i] = rest[i];
+  return x;
+#endif
+}
+
 /* Where one of the two is NaN the second is returned, as x86 does. */
 #if defined(SUMI__SIMD_AVX512)
 static inline vf vmin(vf a, vf b) { return (vf)_mm512_min_ps((__m512)a, (__m512)b); }
@@ -118,7 +132,8 @@ static inline vf vsqrt(vf a) {
   return a;
 }
 #endif
-/* a b + c, rounded once where the processor can: for where accuracy rests on it. */
+/* a b + c, rounded once where the processor can: for where accuracy rests on
+ * it. */
 #if defined(SUMI__SIMD_AVX512)
 #define SUMI__SIMD_FMA 1
 static inline vf vfma(vf a, vf b, vf c) { return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
@@ -131,28 +146,53 @@ static inline vf vfma(vf a, vf b, vf c) { return a * b + c; }
 static inline vf vabs(vf a) { return (vf)((vu)a & 0x7fffffffu); }
 static inline vf vcopysign(vf size, vf sign) { return (vf)(((vu)size & 0x7fffffffu) | ((vu)sign & 0x80000000u)); }
 
-/* To the nearest integer, for |x| < 2^22: adding 1.5 * 2^23 leaves it in the low bits. vround_bits gives it as an
- * integer from the same sum. */
+/* To the nearest integer, for |x| < 2^22: adding 1.5 * 2^23 leaves it in the
+ * low bits. vround_bits gives it as an integer from the same sum. */
 static inline vf vround_sum(vf x) { return x + 12582912.0f; }
 static inline vf vround_value(vf sum) { return sum - 12582912.0f; }
 static inline vi vround_bits(vf sum) { return (vi)sum - 0x4b400000; }
 
-/* ---- Across a vector, in a fixed order ---- */
+/* ---- Across a vector: halves are joined until one element is left, in the
+ * same order everywhere ---- */
 
+#if defined(__SSE2__)
+static inline float vsum_four(__m128 x) {
+  x = _mm_add_ps(x, _mm_movehl_ps(x, x));
+  return _mm_cvtss_f32(_mm_add_ss(x, _mm_shuffle_ps(x, x, 1)));
+}
+static inline float vmax_four(__m128 x) {
+  x = _mm_max_ps(x, _mm_movehl_ps(x, x));
+  return _mm_cvtss_f32(_mm_max_ss(x, _mm_shuffle_ps(x, x, 1)));
+}
+#endif
+#if defined(__AVX2__)
+static inline float vsum_eight(__m256 x) {
+  return vsum_four(_mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1)));
+}
+static inline float vmax_eight(__m256 x) {
+  return vmax_four(_mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1)));
+}
+#endif
+#if defined(SUMI__SIMD_AVX512)
 static inline float vsum(vf x) {
-  float a[SUMI__SIMD_WIDTH];
-  vstore(a, x);
-  for (int half = V / 2; half; half /= 2)
-    for (int i = 0; i < half; i++) a[i] += a[i + half];
-  return a[0];
+  return vsum_eight(_mm256_add_ps(_mm512_castps512_ps256((__m512)x), _mm512_extractf32x8_ps((__m512)x, 1)));
 }
 static inline float vmax_across(vf x) {
-  float a[SUMI__SIMD_WIDTH];
-  vstore(a, x);
-  for (int half = V / 2; half; half /= 2)
-    for (int i = 0; i < half; i++) a[i] = a[i] > a[i + half] ? a[i] : a[i + half];
-  return a[0];
+  return vmax_eight(_mm256_max_ps(_mm512_castps512_ps256((__m512)x), _mm512_extractf32x8_ps((__m512)x, 1)));
 }
+#elif defined(SUMI__SIMD_AVX2)
+static inline float vsum(vf x) { return vsum_eight((__m256)x); }
+static inline float vmax_across(vf x) { return vmax_eight((__m256)x); }
+#elif defined(__SSE2__)
+static inline float vsum(vf x) { return vsum_four((__m128)x); }
+static inline float vmax_across(vf x) { return vmax_four((__m128)x); }
+#else
+static inline float vsum(vf x) { return (x[0] + x[2]) + (x[1] + x[3]); }
+static inline float vmax_across(vf x) {
+  const float a = x[0] > x[2] ? x[0] : x[2], b = x[1] > x[3] ? x[1] : x[3];
+  return a > b ? a : b;
+}
+#endif
 
 /* The lower, or upper, halves of a and b, one element from each in turn. */
 #if SUMI__SIMD_WIDTH == 16
@@ -182,8 +222,9 @@ static inline vf vfrom_bf16(vh h) {
 #endif
 }
 
-/* To nearest, ties to even, subnormals kept, NaN quiet: the same bits as sumi__f32_to_bf16. (VCVTNEPS2BF16 flushes
- * subnormals, so it is not used here.) */
+/* To nearest, ties to even, subnormals kept, NaN quiet: the same bits as
+ * sumi__f32_to_bf16. (VCVTNEPS2BF16 flushes subnormals, so it is not used
+ * here.) */
 static inline vh vto_bf16(vf x) {
   const vu u = (vu)x;
   vu rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
@@ -243,8 +284,8 @@ static inline void vstore_h_n(uint16_t *p, vh x, int64_t n) {
 #endif
 }
 
-/* V elements of a tensor of f32, bf16 or f16, starting at element i. With a dtype that is constant where it is called,
- * the choice costs nothing. */
+/* V elements of a tensor of f32, bf16 or f16, starting at element i. With a
+ * dtype that is constant where it is called, the choice costs nothing. */
 static inline vf vload_as(const void *p, sumi_dtype dtype, int64_t i) {
   if (dtype == SUMI_F32) return vload((const float *)p + i);
   const vh h = vload_h((const uint16_t *)p + i);

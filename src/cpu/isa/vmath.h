@@ -1,6 +1,6 @@
 /* Elementary functions on vectors of floats: argument reduction and a polynomial each. The polynomials are minimax
  * fits of our own (weighted least squares with Lawson's reweighting); reductions follow Cody and Waite, "Software
- * Manual for the Elementary Functions". tests/cpu_math_test.c measures the bounds that are stated here, against
+ * Manual for the Elementary Functions". tests/cpu_fused_test.c measures the bounds that are stated here, against
  * double precision, in units in the last place (ulp) of the exact result unless said otherwise. */
 #ifndef SUMI_SRC_CPU_ISA_VMATH_H
 #define SUMI_SRC_CPU_ISA_VMATH_H
@@ -108,7 +108,7 @@ static inline vf verf(vf x) {
   return vselect(vlt(vabs(x), vset(0.9f)), p, large);
 }
 
-/* x Phi(x), Phi the normal distribution function: 1e-7 max(1, |x|) absolutely. */
+/* x Phi(x), Phi the normal distribution function: 1.3e-7 max(1, |x|) absolutely. */
 static inline vf vgelu(vf x) { return (0.5f * x) * (1.0f + verf(x * 0.707106781f)); }
 
 #endif
