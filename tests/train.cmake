@@ -4,6 +4,8 @@ sumi_test(train_math_test SOURCES train_math_test.c LABEL quick)
 sumi_test(train_test SOURCES train_test.c LABEL quick)
 add_test(NAME train_isolation_test COMMAND train_test isolation)
 set_tests_properties(train_isolation_test PROPERTIES LABELS quick TIMEOUT 300)
+# More threads than processors: those that wait should sleep.
+set_tests_properties(train_test train_isolation_test PROPERTIES ENVIRONMENT OMP_WAIT_POLICY=passive)
 add_executable(make_tiny_digits make_tiny_digits.c)
 target_include_directories(make_tiny_digits PRIVATE ${PROJECT_SOURCE_DIR}/src)
 target_include_directories(make_tiny_digits SYSTEM PRIVATE ${CMOCKA_INCLUDE})
