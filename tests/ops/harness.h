@@ -4,7 +4,7 @@
  *     by tools/oracle/ops.py);
  *   - the gradients against central differences of the reference;
  *   - the CPU backend, with every instruction set of this machine and one and two threads, against the reference, in
- *     f32 and in bf16;
+ *     f32 and in bf16, on poisoned memory; that a second run gives the same bits; that operands need no alignment;
  *   - that NULL and operands of a wrong type are refused, with a sentence.
  * It fails if an operator of src/ops/ops.def has no case. */
 #ifndef SUMI_TESTS_OPS_HARNESS_H
@@ -122,16 +122,19 @@ typedef struct op_program {
   sumi_graph *g;
   sumi_program *program;
   sumi_tensor *inputs[OP_MAX_INPUTS];
+  sumi_tensor *memory[OP_MAX_INPUTS]; /* the input that inputs[i] is, or lies at the end of */
   int n_results;
   sumi_tensor *results[OP_MAX_RESULTS];
   int result_input[OP_MAX_RESULTS]; /* of which input it is the gradient; -1 for y */
 } op_program;
 
-enum { OP_REFERENCE = 1, OP_BF16 = 2, OP_GRADIENTS = 4 };
+enum { OP_REFERENCE = 1, OP_BF16 = 2, OP_GRADIENTS = 4, OP_UNALIGNED = 8 };
 void op_program_make(op_program *p, const op_case *c, const op_machine *machine, unsigned flags);
 void op_program_free(op_program *p);
 void op_set(op_program *p, int input, const float *values);
 void op_set_all(op_program *p);
+/* Fills the memory of intermediate values and workspaces with NaN: what is read before it is written shows. */
+void op_poison(op_program *p);
 /* Result k as f32; to be freed with free(). */
 float *op_get(op_program *p, int k, int64_t *count);
 /* "silu: dx of input 0" */

@@ -1,4 +1,5 @@
 /* A case as a graph, compiled and run. */
+#include "tensor/program.h"
 #include "ops/harness.h"
 
 static sumi_dtype dtype_of(const op_input *in, unsigned flags) {
@@ -31,6 +32,19 @@ static void add_gradients(op_program *p) {
   }
 }
 
+/* An input of its own, or one that begins at the second element of another. */
+static void add_input(op_program *p, int i, unsigned flags) {
+  const op_input *in = &p->c->inputs[i];
+  const sumi_shape shape = op_shape(in);
+  if (!(flags & OP_UNALIGNED)) {
+    p->inputs[i] = p->memory[i] = sumi_input(p->g, NULL, dtype_of(in, flags), shape);
+    return;
+  }
+  const int64_t count = sumi_shape_count(&shape);
+  p->memory[i] = sumi_input(p->g, NULL, dtype_of(in, flags), SUMI_SHAPE(count + 1));
+  p->inputs[i] = sumi_reshape(p->g, sumi_slice(p->g, p->memory[i], 0, 1, count + 1), shape);
+}
+
 void op_program_make(op_program *p, const op_case *c, const op_machine *machine, unsigned flags) {
   const sumi_compile_options options = {.reference = (flags & OP_REFERENCE) != 0};
   memset(p, 0, sizeof *p);
@@ -38,8 +52,7 @@ void op_program_make(op_program *p, const op_case *c, const op_machine *machine,
   p->machine = machine;
   assert_ok(machine->ctx, sumi_graph_create(machine->ctx, &p->g));
   if (flags & OP_BF16) sumi_graph_set_compute(p->g, SUMI_BF16);
-  for (int i = 0; i < op_input_count(c); i++)
-    p->inputs[i] = sumi_input(p->g, NULL, dtype_of(&c->inputs[i], flags), op_shape(&c->inputs[i]));
+  for (int i = 0; i < op_input_count(c); i++) add_input(p, i, flags);
   p->results[0] = c->build(p->g, p->inputs);
   p->result_input[0] = -1;
   p->n_results = 1;
@@ -58,8 +71,15 @@ void op_program_free(op_program *p) {
 
 void op_set(op_program *p, int input, const float *values) {
   const sumi_tensor *t = p->inputs[input];
-  void *data = sumi_data(p->program, t);
-  if (data) sumi__from_f32(data, t->dtype, values, sumi__count(t)); /* NULL: nothing asked for depends on it */
+  char *data = sumi_data(p->program, p->memory[input]);
+  if (!data) return; /* nothing asked for depends on it */
+  data += (size_t)(sumi__count(p->memory[input]) - sumi__count(t)) * sumi_dtype_bytes(t->dtype);
+  sumi__from_f32(data, t->dtype, values, sumi__count(t));
+}
+
+void op_poison(op_program *p) {
+  memset(p->program->arena, 0xff, p->program->info.arena_bytes);
+  memset(p->program->scratch, 0xff, p->program->info.scratch_bytes);
 }
 
 void op_set_all(op_program *p) {
