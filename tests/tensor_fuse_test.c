@@ -120,6 +120,13 @@ static void through_views(random_graph *r) {
   sumi_tensor *flat = sumi_reshape(r->g, t, SUMI_SHAPE(6, 8));
   output(r, sumi_add(r->g, sumi_square(r->g, flat), sumi_slice(r->g, flat, 0, 2, 3)));
 }
+/* The chain may not write over what it reads a part of again and again. Large, so that it works in many pieces. */
+static void part_of_itself(random_graph *r) {
+  sumi_tensor *column = sumi_reshape(r->g, r->pool[0], SUMI_SHAPE(48, 1));
+  sumi_tensor *t = sumi_tanh(r->g, sumi_broadcast(r->g, column, SUMI_SHAPE(48, 700)));
+  sumi_tensor *whole = sumi_reshape(r->g, t, SUMI_SHAPE(4, 12, 700));
+  output(r, sumi_add(r->g, sumi_square(r->g, whole), sumi_slice(r->g, t, 0, 0, 12)));
+}
 static void output_is_input(random_graph *r) {
   output(r, r->pool[0]);
   output(r, sumi_reshape(r->g, r->pool[0], SUMI_SHAPE(6, 8)));
@@ -139,6 +146,7 @@ static const chosen graphs[] = {
     {"longer than a chain", longer_than_a_chain, 2},
     {"wider than a chain", wider_than_a_chain, 0},
     {"through views", through_views, 2},
+    {"part of itself", part_of_itself, 2},
     {"output is input", output_is_input, 1},
 };
 
