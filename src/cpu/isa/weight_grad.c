@@ -117,8 +117,8 @@ ALWAYS_INLINE void pack_segment(const sumi__weight_grad_task *t, const sumi__win
     const uint16_t *x = t->x;
     for (int64_t k = 0; k < pixels; k += 2, panel += width) {
       const bool odd = k + 1 < pixels && reaches(t, &windows[k + 1], s), even = reaches(t, &windows[k], s);
-      pack_pair(panel, even ? x + windows[k].offset + s->offset : NULL,
-                odd ? x + windows[k + 1].offset + s->offset : NULL, count);
+      pack_pair(panel, even ? x + (windows[k].offset + s->offset) : NULL,
+                odd ? x + (windows[k + 1].offset + s->offset) : NULL, count);
     }
   } else {
     for (int64_t k = 0; k < pixels; k++, panel += width)
