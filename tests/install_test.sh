@@ -4,7 +4,9 @@ set -eu
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cmake --install "$1" --prefix "$scratch/sumi" >"$scratch/log"
-cmake -S "$2/examples" -B "$scratch/build" -DCMAKE_PREFIX_PATH="$scratch/sumi" >>"$scratch/log"
+# The generator that the project was built with: a bare machine has that one alone.
+generator=$(sed -n 's/^CMAKE_GENERATOR:INTERNAL=//p' "$1/CMakeCache.txt")
+cmake -G "$generator" -S "$2/examples" -B "$scratch/build" -DCMAKE_PREFIX_PATH="$scratch/sumi" >>"$scratch/log"
 cmake --build "$scratch/build" >>"$scratch/log" || {
   cat "$scratch/log"
   exit 1
