@@ -20,6 +20,7 @@ typedef struct job {
   const char *name;
   jmp_buf escape;
   char message[160];
+  bool starved;      /* memory ran out; the context has the error */
   const uint8_t *in; /* reading */
   size_t left;
   uint8_t *out; /* writing */
@@ -41,7 +42,10 @@ static void on_warning(png_structp png, png_const_charp message) {
 }
 
 static png_voidp on_allocate(png_structp png, png_alloc_size_t bytes) {
-  return sumi__alloc(((job *)png_get_mem_ptr(png))->ctx, bytes);
+  job *j = png_get_mem_ptr(png);
+  void *memory = sumi__alloc(j->ctx, bytes);
+  j->starved = j->starved || !memory;
+  return memory;
 }
 
 static void on_free(png_structp png, png_voidp memory) { sumi__free(((job *)png_get_mem_ptr(png))->ctx, memory); }
@@ -56,8 +60,8 @@ static void on_read(png_structp png, png_bytep to, size_t bytes) {
 
 static void on_write(png_structp png, png_bytep from, size_t bytes) {
   job *j = png_get_io_ptr(png);
-  if (sumi__grow(j->ctx, (void **)&j->out, &j->capacity, j->bytes + bytes, 1) != SUMI_OK)
-    png_error(png, "out of memory");
+  if (sumi__grow(j->ctx, (void **)&j->out, &j->capacity, j->bytes + bytes, 1) != SUMI_OK) j->starved = true;
+  if (j->starved) png_error(png, "out of memory"); /* also a text that libpng left out for lack of memory */
   memcpy(j->out + j->bytes, from, bytes);
   j->bytes += bytes;
 }
@@ -159,13 +163,17 @@ static void write_picture(png_structp png, png_infop info, const sumi_image *ima
 static sumi_status encode(job *j, const sumi_image *image, int text_count) {
   png_structp png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, j, on_error, on_warning, j, on_allocate, on_free);
   png_infop info = png ? png_create_info_struct(png) : NULL;
-  sumi_status status = SUMI_OK;
-  if (!info)
-    status = sumi__fail(j->ctx, SUMI_NO_MEMORY, "%s: out of memory", j->name);
-  else if (setjmp(j->escape) == 0)
+  volatile sumi_status status = SUMI_OK; /* set after setjmp, read after longjmp */
+  if (!info) {
+    status = SUMI_NO_MEMORY;
+  } else if (setjmp(j->escape) == 0) {
     write_picture(png, info, image, j, text_count);
-  else
+  } else if (j->starved) {
+    status = SUMI_NO_MEMORY;
+  } else {
     status = sumi__fail(j->ctx, SUMI_FAILED, "%s: cannot be encoded: %s", j->name, j->message);
+  }
+  if (status == SUMI_NO_MEMORY) sumi__fail_in(j->ctx, status, "%s", j->name);
   png_destroy_write_struct(&png, &info);
   return status;
 }
@@ -273,13 +281,16 @@ sumi_status sumi__png_decode(sumi_context *ctx, const char *name, const void *da
   png_infop info = png ? png_create_info_struct(png) : NULL;
   volatile sumi_status status = SUMI_OK; /* set after setjmp, read after longjmp */
   if (!info) {
-    status = sumi__fail(ctx, SUMI_NO_MEMORY, "%s: out of memory", name);
+    status = SUMI_NO_MEMORY;
   } else if (setjmp(j.escape) == 0) {
     status = read_picture(png, info, &j, max_pixels, out);
+  } else if (j.starved) {
+    status = SUMI_NO_MEMORY;
   } else {
     char shown[SUMI__QUOTE_MAX];
     status = sumi__fail(ctx, SUMI_FORMAT, "%s: is a damaged PNG: %s", name, sumi__quote(shown, j.message));
   }
+  if (status == SUMI_NO_MEMORY) sumi__fail_in(ctx, status, "%s", name);
   png_destroy_read_struct(&png, &info, NULL);
   free_job(&j);
   if (status != SUMI_OK) sumi_image_free(ctx, out);
