@@ -1,7 +1,7 @@
 /* Layer normalisation over the last dimension (Ba, Kiros and Hinton 2016, arXiv:1607.06450), as PyTorch's LayerNorm:
  *   y = (x - mean) / sqrt(variance + eps) * gamma + beta, the variance biased.
  * The gradient is layer_norm_grad, which measures mean and variance again. */
-#include "ops/ops.h"
+#include "ops/layer_norm.h"
 
 #include <math.h>
 
@@ -19,14 +19,18 @@ static bool infer(sumi_graph *g, sumi__node *n) {
   return sumi__declare(g, n, 0, x->dtype, x->shape);
 }
 
-static void one_row(const float *x, const float *gamma, const float *beta, int64_t width, double eps, float *y) {
+sumi__row_moments sumi__layer_norm_measure(const float *x, int64_t width, double eps) {
   double mean = 0.0, variance = 0.0;
   for (int64_t i = 0; i < width; i++) mean += (double)x[i];
   mean /= (double)width;
   for (int64_t i = 0; i < width; i++) variance += ((double)x[i] - mean) * ((double)x[i] - mean);
-  const double rstd = 1.0 / sqrt(variance / (double)width + eps);
+  return (sumi__row_moments){mean, 1.0 / sqrt(variance / (double)width + eps)};
+}
+
+static void one_row(const float *x, const float *gamma, const float *beta, int64_t width, double eps, float *y) {
+  const sumi__row_moments m = sumi__layer_norm_measure(x, width, eps);
   for (int64_t i = 0; i < width; i++) {
-    const double h = ((double)x[i] - mean) * rstd;
+    const double h = ((double)x[i] - m.mean) * m.rstd;
     y[i] = (float)(gamma ? h * (double)gamma[i] + (double)beta[i] : h);
   }
 }

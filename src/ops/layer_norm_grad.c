@@ -1,9 +1,7 @@
 /* The gradient of layer_norm. With h = (x - mean) rstd and dh = dy gamma, means over the last dimension:
  *   dx     = rstd (dh - mean of dh - h * mean of dh h)
  *   dgamma = sum of dy h, dbeta = sum of dy, over all rows */
-#include "ops/ops.h"
-
-#include <math.h>
+#include "ops/layer_norm.h"
 
 static bool infer(sumi_graph *g, sumi__node *n) {
   const sumi__layer_norm_attrs *a = n->attrs;
@@ -16,20 +14,8 @@ static bool infer(sumi_graph *g, sumi__node *n) {
          sumi__declare(g, n, 2, SUMI_F32, width);
 }
 
-typedef struct moments {
-  double mean, rstd;
-} moments;
-
-static moments measure(const float *x, int64_t width, double eps) {
-  double mean = 0.0, variance = 0.0;
-  for (int64_t i = 0; i < width; i++) mean += (double)x[i];
-  mean /= (double)width;
-  for (int64_t i = 0; i < width; i++) variance += ((double)x[i] - mean) * ((double)x[i] - mean);
-  return (moments){mean, 1.0 / sqrt(variance / (double)width + eps)};
-}
-
 static void row_dx(const float *dy, const float *x, const float *gamma, int64_t width, double eps, float *dx) {
-  const moments m = measure(x, width, eps);
+  const sumi__row_moments m = sumi__layer_norm_measure(x, width, eps);
   double sum = 0.0, sum_h = 0.0;
   for (int64_t i = 0; i < width; i++) {
     const double dh = (double)dy[i] * (gamma ? (double)gamma[i] : 1.0);
@@ -46,7 +32,7 @@ static void column_grads(const float *dy, const float *x, int64_t rows, int64_t 
                          float *dgamma, float *dbeta) {
   double gamma = 0.0, beta = 0.0;
   for (int64_t r = 0; r < rows; r++) { /* measures every row for every column: slow, but plain */
-    const moments m = measure(x + r * width, width, eps);
+    const sumi__row_moments m = sumi__layer_norm_measure(x + r * width, width, eps);
     const double d = (double)dy[r * width + column];
     gamma += d * ((double)x[r * width + column] - m.mean) * m.rstd;
     beta += d;
