@@ -2,6 +2,7 @@
 # The command's manners: exit codes, one line on stderr for a fault, help on stdout. Then one
 # small model's whole life. Usage: cli_test.sh PATH/TO/sumi PATH/TO/make_tiny_digits CONFIGS
 set -u
+export OMP_WAIT_POLICY=passive
 sumi=$1
 make_tiny_digits=$2
 configs=$3
@@ -81,6 +82,13 @@ expect 2 '--class: expected numbers from 0 to 9' sample -m attention/model -c 8-
 expect 2 '--class: expected numbers from 0 to 9' sample -m attention/model -c 1,
 expect 8 'no-such' sample -m attention/model --sampler no-such -q
 expect 6 'nowhere' sample -m nowhere
+expect 0 'loss.png' plot loss classifier attention/log.csv -o loss.png --log-scale
+expect 0 'PNG, 900 x 540, RGB' inspect loss.png
+expect 7 'no column `lost`' plot loss attention --column lost
+expect 6 'nowhere/log.csv' plot loss nowhere
+expect 0 'schedules.png' plot schedules
+expect 0 'forward.png' plot forward --count 20 --steps 100
+expect 0 'ends.png' plot reverse --count 500 --steps 100 --histogram ends.png
 expect 0 'conv1.weight' inspect attention/model/unet/diffusion_pytorch_model.safetensors --stats
 expect 0 'on 32 real test pictures: accuracy' eval digits -m attention/model --samples 10 --steps 2 --data data \
   --config "$configs/digits-classifier.yaml" -q

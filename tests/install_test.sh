@@ -1,6 +1,7 @@
 #!/bin/sh
 # A stranger's program finds the installed library, links with it and runs. Usage: install_test.sh BUILD SOURCE
 set -eu
+export OMP_WAIT_POLICY=passive
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cmake --install "$1" --prefix "$scratch/sumi" >"$scratch/log"

@@ -1,8 +1,6 @@
 /* sumi plot loss: the curves of one or more trainings, from their log.csv. */
 #include "cli.h"
 
-#include "sumi/plot.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,6 @@
 /* sumi plot schedules, forward and reverse: what noise does over time. */
 #include "sampling.h"
 
-#include "sumi/plot.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,7 +69,7 @@ static const double weights[] = {1, 2}, means[] = {-3, 3}, stds[] = {0.3, 0.3};
 
 enum { MOST_DRAWN = 100, BINS = 80 };
 
-static sumi_status draw_trajectories(const cli *c, const demo_arguments *a, const float *x, const char *title) {
+static sumi_status draw_trajectories(const cli *c, const demo_arguments *a, const float *x, bool forward) {
   const size_t points = (size_t)a->steps + 1, curves = (size_t)(a->count < MOST_DRAWN ? a->count : MOST_DRAWN);
   double *t = malloc(points * sizeof *t), *y = malloc(curves * points * sizeof *y);
   sumi_plot_series series[MOST_DRAWN] = {0};
@@ -88,8 +86,11 @@ static sumi_status draw_trajectories(const cli *c, const demo_arguments *a, cons
                                    .count = points,
                                    .kind = curves > 8 ? SUMI_PLOT_THIN : SUMI_PLOT_LINE,
                                    .colour = (int)(i % 8) + 1};
-  const sumi_plot plot = {
-      .title = title, .x_label = "steps taken, as time", .y_label = "x", .series = series, .series_count = curves};
+  const sumi_plot plot = {.title = forward ? "forward: data become noise" : "reverse: noise becomes data",
+                          .x_label = forward ? "time" : "time on the way back",
+                          .y_label = "x",
+                          .series = series,
+                          .series_count = curves};
   const sumi_status status = cli_report(c, sumi_plot_write(c->context, a->out, &plot));
   free(t);
   free(y);
@@ -138,8 +139,7 @@ static sumi_status run_demo(cli *c, const demo_arguments *a, bool forward) {
   if (!x) return cli_fail(c, SUMI_NO_MEMORY, "no memory for %lld trajectories", (long long)a->count);
   sumi_status status =
       cli_report(c, forward ? sumi_demo_1d_forward(c->context, &demo, x) : sumi_demo_1d_reverse(c->context, &demo, x));
-  if (status == SUMI_OK)
-    status = draw_trajectories(c, a, x, forward ? "forward: data become noise" : "reverse: noise becomes data");
+  if (status == SUMI_OK) status = draw_trajectories(c, a, x, forward);
   if (status == SUMI_OK && a->histogram)
     status = draw_histogram(c, a, &demo, x, forward ? a->duration : 0,
                             forward ? "after diffusion" : "after the way back, and the data's density");

@@ -50,7 +50,7 @@ void cli_progress_begin(cli_progress *p, const cli *c, const char *label, const 
 
 void cli_progress_update(cli_progress *p, int64_t done, const char *note) {
   const double now = cli_seconds();
-  if (p->silent || now - p->shown < (p->terminal ? 0.1 : 10.0)) return;
+  if (p->silent || done >= p->total || now - p->shown < (p->terminal ? 0.1 : 10.0)) return;
   p->shown = now;
   draw(p, done, note, now, false);
 }

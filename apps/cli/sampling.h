@@ -14,18 +14,16 @@ typedef struct cli_sampling {
   { .sampler = "euler-maruyama", .compute = "f32", .batch = 128 }
 
 /* Lines of a table of options, for the member `field` of the command's struct. */
+/* clang-format off */
 #define CLI_SAMPLING_OPTIONS(type, field)                                                                              \
   {"sampler", 0, CLI_TEXT, offsetof(type, field.sampler), "NAME", "one of those below", 0, 0, NULL},                   \
-      {"steps", 0, CLI_INT, offsetof(type, field.steps), "N", "0 means the sampler's own number", 0, 100000, NULL},    \
-      {"guidance", 0,                                                                                                  \
-       CLI_REAL,   offsetof(type, field.guidance),                                                                     \
-       "W",        "how strongly labels guide, where a model was trained for it; 0 means the model's own, 1 not",      \
-       0,          100,                                                                                                \
-       NULL},                                                                                                          \
-      {"seed", 0, CLI_INT, offsetof(type, field.seed), "N", "decides all noise", 0, 9007199254740992.0, NULL},         \
-      {"batch", 0, CLI_INT, offsetof(type, field.batch), "N", "pictures worked on at once", 1, 4096, NULL}, {          \
-    "compute", 0, CLI_CHOICE, offsetof(type, field.compute), NULL, "what the network computes in", 0, 0, "f32 bf16"    \
-  }
+  {"steps", 0, CLI_INT, offsetof(type, field.steps), "N", "0 means the sampler's own number", 0, 100000, NULL},        \
+  {"guidance", 0, CLI_REAL, offsetof(type, field.guidance), "W",                                                       \
+   "how strongly labels guide, where a model was trained for it; 0 means the model's own, 1 not", 0, 100, NULL},       \
+  {"seed", 0, CLI_INT, offsetof(type, field.seed), "N", "decides all noise", 0, 9007199254740992.0, NULL},             \
+  {"batch", 0, CLI_INT, offsetof(type, field.batch), "N", "pictures worked on at once", 1, 4096, NULL},                \
+  {"compute", 0, CLI_CHOICE, offsetof(type, field.compute), NULL, "what the network computes in", 0, 0, "f32 bf16"}
+/* clang-format on */
 
 /* Part of --help: the samplers that there are. */
 void cli_sampling_help(void);

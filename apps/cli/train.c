@@ -37,8 +37,8 @@ static void on_progress(void *user, const sumi_train_progress *p) {
 }
 
 static void on_line(void *user, const char *text) {
-  const show *s = user;
-  if (s->begun && s->progress.terminal && !s->c->quiet) fprintf(stderr, "\r\033[K");
+  show *s = user;
+  if (s->begun) cli_progress_clear(&s->progress);
   cli_note(s->c, "%s", text);
 }
 

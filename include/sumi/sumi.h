@@ -5,6 +5,7 @@
 #include "sumi/base.h"
 #include "sumi/diffusion.h"
 #include "sumi/io.h"
+#include "sumi/plot.h"
 #include "sumi/tensor.h"
 #include "sumi/train.h"
 

@@ -1,5 +1,6 @@
 list(APPEND SUMI_SOURCES
   src/io/apng.c
+  src/io/canvas.c
   src/io/csv.c
   src/io/file.c
   src/io/file_write.c
@@ -7,6 +8,7 @@ list(APPEND SUMI_SOURCES
   src/io/idx.c
   src/io/json.c
   src/io/json_writer.c
+  src/io/plot.c
   src/io/png.c
   src/io/png_text.c
   src/io/safetensors.c
