@@ -236,6 +236,7 @@ static void a_tensor_of_another_shape_is_refused(void **state) {
   enum { MOST = 256 };
   const size_t count = sumi_safetensors_count(file), pair_count = sumi_safetensors_metadata_count(file);
   assert_true(count < MOST && pair_count < MOST);
+  const float more = 1.0f;
   sumi__safetensors_entry entries[MOST];
   sumi__safetensors_pair pairs[MOST];
   for (size_t i = 0; i < pair_count; i++) sumi_safetensors_metadata_at(file, i, &pairs[i].key, &pairs[i].value);
@@ -248,7 +249,7 @@ static void a_tensor_of_another_shape_is_refused(void **state) {
       if (wrong == 0 && t->rank == 1 && n == i) entries[n].shape = SUMI_SHAPE(1, t->dims[0]);
       n++;
     }
-    if (wrong == 2) entries[n++] = (sumi__safetensors_entry){"weights.more", SUMI_F32, SUMI_SHAPE(1), &(float){1}};
+    if (wrong == 2) entries[n++] = (sumi__safetensors_entry){"weights.more", SUMI_F32, SUMI_SHAPE(1), &more};
     assert_ok(ctx, sumi__safetensors_write(ctx, "made.safetensors", entries, n, pairs, pair_count, NULL, NULL));
     char *made, kept[64];
     size_t bytes;
