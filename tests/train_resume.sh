@@ -12,7 +12,6 @@ export OMP_WAIT_POLICY=passive # other tests may run beside this one
 
 fail() { echo "FAILED: $*" >&2; exit 1; }
 milliseconds() { date +%s%3N; }
-pause() { sleep "$(printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)))"; }
 newest() { ls "$1/checkpoints" 2>/dev/null | grep '^step-[0-9]*\.safetensors$' | tail -n 1 || true; }
 
 # compare NAME LAST_CHECKPOINT MODEL_FILE: the folders NAME and NAME-killed.
@@ -24,14 +23,17 @@ compare() {
 }
 
 # kill_once FOLDER PERIOD COMMAND...: resumes, waits for a new checkpoint, then for a random part of two periods, so
-# that the kill may come anywhere between two checkpoints and while one is being written.
+# that the kill may come anywhere between two checkpoints and while one is being written; but no longer than until the
+# next but one, since a machine's load may have made the period long.
 kill_once() {
-  local folder=$1 period=$2 before pid
+  local folder=$1 period=$2 before first until pid
   shift 2
   before=$(newest "$folder")
   "$@" train.out="$folder" --resume >/dev/null & pid=$!
   while [ "$(newest "$folder")" = "$before" ] && kill -0 "$pid" 2>/dev/null; do sleep 0.01; done
-  pause $((RANDOM % (2 * period + 1)))
+  first=$(newest "$folder")
+  until=$(($(milliseconds) + RANDOM % (2 * period + 1)))
+  while [ "$(milliseconds)" -lt "$until" ] && [ "$(newest "$folder")" = "$first" ]; do sleep 0.01; done
   kill -9 "$pid" 2>/dev/null || true
   wait "$pid" 2>/dev/null || true
 }
@@ -62,7 +64,7 @@ try() {
   echo "$name: $took ms undisturbed; killed $kills times: the same bytes"
 }
 
-try classifier 36 3 5 model.safetensors train.batch=20 train.micro_batch=12 data.shift=1 ema.decay=0.99 \
+try classifier 54 3 5 model.safetensors train.batch=20 train.micro_batch=12 data.shift=1 ema.decay=0.99 \
   optimizer.name=adamw schedule.name=cosine train.clip_norm=1
 try score 24 2 3 unet/diffusion_pytorch_model.safetensors model.type=attention train.batch=8 data.drop_last=false \
   ema.decay=0.9 train.compute=bf16
