@@ -60,6 +60,14 @@ if [ -w /dev/full ]; then
   [ $? = 6 ] || { echo 'a full disk behind stdout was not noticed'; failures=$((failures + 1)); }
 fi
 
+expect 0 'text attention 2x77 by 77' bench ops --only 'text attention' --seconds 0.001 --json ops.jsonl --commit abc
+[ "$(grep -c '^{"commit": "abc", "operator": "text attention .*}$' ops.jsonl)" = 2 ] || {
+  echo 'bench ops: not a JSON line for each type:'
+  cat ops.jsonl
+  failures=$((failures + 1))
+}
+expect 2 '--commit' bench ops --commit 'a"b'
+
 # A judge and a network after two steps each: what they draw is noise, but every command must work with them.
 "$make_tiny_digits" data 64 32
 for task in classifier attention; do

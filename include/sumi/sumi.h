@@ -3,6 +3,7 @@
 #define SUMI_SUMI_H
 
 #include "sumi/base.h"
+#include "sumi/bench.h"
 #include "sumi/diffusion.h"
 #include "sumi/io.h"
 #include "sumi/plot.h"

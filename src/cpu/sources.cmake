@@ -7,6 +7,7 @@ list(APPEND SUMI_SOURCES
   src/cpu/geglu.c
   src/cpu/group_norm.c
   src/cpu/layer_norm.c
+  src/cpu/machine.c
   src/cpu/matmul.c
   src/cpu/movement.c
   src/cpu/onednn.c
@@ -28,6 +29,7 @@ set(SUMI_ISA_SOURCES
   src/cpu/isa/geglu.c
   src/cpu/isa/group_norm.c
   src/cpu/isa/layer_norm.c
+  src/cpu/isa/machine.c
   src/cpu/isa/optimizer.c
   src/cpu/isa/pool.c
   src/cpu/isa/random.c
