@@ -47,6 +47,12 @@ int64_t sumi__autoencoder_kl_factor(const sumi__autoencoder_kl_config *config);
 sumi_tensor *sumi__autoencoder_kl_encode(const sumi__nn *nn, const sumi__autoencoder_kl_config *config,
                                          sumi_tensor *picture, sumi_tensor **logvar);
 
+/* The same before it is taken apart: mean, then logvar as the network has it, not clamped (..., 2 * latent_channels).
+ */
+sumi_tensor *sumi__autoencoder_kl_moments(const sumi__nn *nn, const sumi__autoencoder_kl_config *config,
+                                          sumi_tensor *picture);
+enum { SUMI__VAE_LOGVAR_MIN = -30, SUMI__VAE_LOGVAR_MAX = 20 };
+
 /* latent (N, h, w, latent_channels) f32 -> picture (N, h * factor, w * factor, out_channels) f32, about [-1, 1]. */
 sumi_tensor *sumi__autoencoder_kl_decode(const sumi__nn *nn, const sumi__autoencoder_kl_config *config,
                                          sumi_tensor *latent);

@@ -20,7 +20,10 @@
 
 #include "nn/nn.h"
 
-enum { SUMI__UNET2D_LEVELS_MAX = 8 };
+enum {
+  SUMI__UNET2D_LEVELS_MAX = 8,
+  SUMI__UNET2D_LAYERS_MAX = 32 /* of res blocks, and of transformers, in one place */
+};
 
 /* What is added to the time embedding: config.json's class_embed_type. */
 typedef enum sumi__unet2d_class_embed {

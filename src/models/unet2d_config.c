@@ -53,7 +53,7 @@ sumi__unet2d_config sumi__unet2d_sdxl(void) {
                                .projection_class_embeddings_input_dim = 2816};
 }
 
-enum { WIDEST = 1 << 16, MOST_LAYERS = 64, MOST_CLASSES = 1 << 20 };
+enum { WIDEST = 1 << 16, MOST_CLASSES = 1 << 20 };
 
 static sumi_status check_size(sumi_context *ctx, const char *member, int64_t value, int64_t low, int64_t high) {
   if (value >= low && value <= high) return SUMI_OK;
@@ -72,7 +72,8 @@ static sumi_status check_level(sumi_context *ctx, const sumi__unet2d_config *c, 
   SUMI_CHECK(ctx, heads > 0 && width % heads == 0, SUMI_INVALID,
              "U-Net: num_attention_heads[%d] is %lld, expected a divisor of block_out_channels[%d] (%lld)", i,
              (long long)heads, i, (long long)width);
-  SUMI_TRY(check_size(ctx, "a transformer_layers_per_block", c->transformer_layers_per_block[i], 1, MOST_LAYERS));
+  SUMI_TRY(check_size(ctx, "a transformer_layers_per_block", c->transformer_layers_per_block[i], 1,
+                      SUMI__UNET2D_LAYERS_MAX));
 done:
   return status;
 }
@@ -101,7 +102,7 @@ sumi_status sumi__unet2d_check(sumi_context *ctx, const sumi__unet2d_config *c) 
   SUMI_TRY(check_size(ctx, "in_channels", c->in_channels, 1, WIDEST));
   SUMI_TRY(check_size(ctx, "out_channels", c->out_channels, 1, WIDEST));
   SUMI_TRY(check_size(ctx, "the length of block_out_channels", c->levels, 1, SUMI__UNET2D_LEVELS_MAX));
-  SUMI_TRY(check_size(ctx, "layers_per_block", c->layers_per_block, 1, MOST_LAYERS));
+  SUMI_TRY(check_size(ctx, "layers_per_block", c->layers_per_block, 1, SUMI__UNET2D_LAYERS_MAX));
   SUMI_TRY(check_size(ctx, "norm_num_groups", c->norm_num_groups, 1, WIDEST));
   SUMI_TRY(check_size(ctx, "cross_attention_dim", c->cross_attention_dim, 1, WIDEST));
   SUMI_CHECK(ctx, c->norm_eps > 0.0 && c->norm_eps < 1.0, SUMI_INVALID, "U-Net: norm_eps is %g, expected (0, 1)",
