@@ -3,78 +3,109 @@
 
 #include "cpu/cpu.h"
 
-enum { TILE = 64, SMALL_TILE = 96, BLOCK = 128, VECTOR = 16 };
+enum {
+  VECTOR = 16,            /* the widest of all instruction sets */
+  PANEL = 3 * VECTOR,     /* keys of a panel: whole panels for narrower vectors too */
+  TILE = 4 * PANEL,       /* scores of eight queries are 6 KB then */
+  BLOCK = 128,            /* queries of a job */
+  PACKED_UNITS = 4 << 20, /* of keys and values at once: 16 MB */
+  GRAD_TILE = 64,
+  GRAD_SMALL_TILE = 96
+};
 
 static int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-static void measure(sumi__attention_plan *p, const sumi__node *n, int first) {
+static sumi__attention_shape shape_of(const sumi__node *n, int first) {
   const sumi__attention_attrs *a = n->attrs;
   const int64_t *q = n->inputs[first]->shape.dims;
-  *p = (sumi__attention_plan){.batch = q[0],
-                              .queries = q[1],
-                              .keys = n->inputs[first + 1]->shape.dims[1],
-                              .heads = q[2],
-                              .width = q[3],
-                              .padded = up(q[3], VECTOR),
-                              .dtype = n->inputs[first]->dtype,
-                              .first = first,
-                              .scale = a->scale,
-                              .causal = a->causal,
-                              .has_mask = a->has_mask};
-  p->tile = p->keys <= SMALL_TILE ? up(p->keys, VECTOR) : TILE;
-  if (!a->has_mask) return;
-  const sumi_shape scores = SUMI_SHAPE(p->batch, p->heads, p->queries, p->keys);
-  sumi__broadcast_strides(&n->inputs[first + 3]->shape, &scores, p->mask_strides);
+  sumi__attention_shape s = {.batch = q[0],
+                             .queries = q[1],
+                             .keys = n->inputs[first + 1]->shape.dims[1],
+                             .heads = q[2],
+                             .width = q[3],
+                             .dtype = n->inputs[first]->dtype,
+                             .first = first,
+                             .scale = a->scale,
+                             .causal = a->causal,
+                             .has_mask = a->has_mask};
+  if (!a->has_mask) return s;
+  const sumi_shape scores = SUMI_SHAPE(s.batch, s.heads, s.queries, s.keys);
+  sumi__broadcast_strides(&n->inputs[first + 3]->shape, &scores, s.mask_strides);
+  return s;
 }
 
-static sumi_status take(sumi__prep *prep, const sumi__attention_plan *plan) {
-  sumi__attention_plan *p = sumi__alloc(prep->ctx, sizeof *p);
+static void destroy(sumi_context *ctx, void *state) { sumi__free(ctx, state); }
+
+/* ---- Forward ---- */
+
+/* A tile is a whole number of panels, or all keys in whole vectors where they are few. */
+static void cut_keys(sumi__attention_plan *p) {
+  const int64_t keys = up(p->shape.keys, VECTOR);
+  p->tile = keys <= TILE ? keys : TILE;
+  p->tiles = (p->shape.keys + p->tile - 1) / p->tile;
+  p->key_units = p->tiles * p->tile * p->units;
+  p->value_units = p->tiles * p->tile * p->padded / (p->pairs ? 2 : 1);
+}
+
+static sumi_status prepare(sumi__prep *prep) {
+  sumi__attention_plan *p = sumi__alloc_zero(prep->ctx, sizeof *p);
   if (!p) return SUMI_NO_MEMORY;
-  *p = *plan;
+  p->shape = shape_of(prep->node, 0);
+  p->pairs = p->shape.dtype == SUMI_BF16 && prep->ctx->isa >= SUMI__ISA_AVX512_BF16 && p->shape.width % 2 == 0;
+  p->units = p->pairs ? p->shape.width / 2 : p->shape.width;
+  p->padded = up(p->shape.width, VECTOR);
+  cut_keys(p);
+  const int64_t heads = p->shape.batch * p->shape.heads;
+  p->heads_at_once = sumi__max_i64(prep->threads, PACKED_UNITS / (p->key_units + p->value_units));
+  p->heads_at_once = sumi__min_i64(p->heads_at_once, heads);
+  p->block = sumi__min_i64(BLOCK, up(p->shape.queries, 8));
+  while (p->block > 32 && heads * ((p->shape.queries + p->block - 1) / p->block) < 2 * prep->threads)
+    p->block = up(p->block / 2, 8);
+  p->blocks = (p->shape.queries + p->block - 1) / p->block;
+  /* queries, results, scores of eight, maxima and sums */
+  p->worker_units = up(p->block * p->units, VECTOR) + p->block * p->padded + 8 * p->tile + 2 * up(p->block, VECTOR);
+  prep->scratch_bytes =
+      sizeof(float) * (size_t)(p->heads_at_once * (p->key_units + p->value_units) + prep->threads * p->worker_units);
+  prep->state = p;
+  return SUMI_OK;
+}
+
+static sumi_status run(const sumi__call *c) {
+  const sumi__attention_plan *p = c->state;
+  const int64_t heads = p->shape.batch * p->shape.heads;
+  for (int64_t first = 0; first < heads; first += p->heads_at_once) {
+    const int64_t n = sumi__min_i64(p->heads_at_once, heads - first);
+    sumi__attention_job job = {c, first};
+    sumi__parallel_for(c->threads, n * p->tiles, 1, SUMI__ISA_PICK(c->ctx, sumi__cpu_attention_pack), &job);
+    sumi__parallel_for(c->threads, n * p->blocks, 1, SUMI__ISA_PICK(c->ctx, sumi__cpu_attention_blocks), &job);
+  }
+  return SUMI_OK;
+}
+
+const sumi__kernel sumi__cpu_attention = {.prepare = prepare, .run = run, .destroy = destroy};
+
+/* ---- Backward ---- */
+
+static sumi_status prepare_grad(sumi__prep *prep) {
+  sumi__attention_grad_plan *p = sumi__alloc_zero(prep->ctx, sizeof *p);
+  if (!p) return SUMI_NO_MEMORY;
+  p->shape = shape_of(prep->node, 3);
+  p->padded = up(p->shape.width, VECTOR);
+  p->tile = p->shape.keys <= GRAD_SMALL_TILE ? up(p->shape.keys, VECTOR) : GRAD_TILE;
+  p->block = SUMI__ATTENTION_ROWS;
+  /* q, dy; dq and delta of all queries; keys along, keys and values across, dk and dv; two tiles of scores */
+  p->worker_size = 2 * p->block * p->padded + p->shape.queries * p->padded + up(p->shape.queries, 16) +
+                   5 * p->tile * p->padded + 2 * p->block * p->tile;
   prep->state = p;
   prep->scratch_bytes = (size_t)prep->threads * (size_t)p->worker_size * sizeof(float);
   return SUMI_OK;
 }
 
-static void destroy(sumi_context *ctx, void *state) { sumi__free(ctx, state); }
-
-static sumi_status prepare(sumi__prep *prep) {
-  sumi__attention_plan p;
-  measure(&p, prep->node, 0);
-  p.block = sumi__min_i64(BLOCK, up(p.queries, 8));
-  while (p.block > SUMI__ATTENTION_ROWS &&
-         p.batch * p.heads * ((p.queries + p.block - 1) / p.block) < 2 * prep->threads)
-    p.block = up(p.block / 2, 8);
-  p.blocks = (p.queries + p.block - 1) / p.block;
-  /* q and the result; keys across and values along; scores; maxima and sums */
-  p.worker_size = 2 * p.block * p.padded + 2 * p.tile * p.padded + SUMI__ATTENTION_ROWS * p.tile + 2 * up(p.block, 16);
-  return take(prep, &p);
-}
-
-static sumi_status prepare_grad(sumi__prep *prep) {
-  sumi__attention_plan p;
-  measure(&p, prep->node, 3);
-  p.block = SUMI__ATTENTION_ROWS;
-  p.blocks = (p.queries + p.block - 1) / p.block;
-  /* q, dy; dq and delta of all queries; keys along, keys and values across, dk and dv; two tiles of scores */
-  p.worker_size =
-      2 * p.block * p.padded + p.queries * p.padded + up(p.queries, 16) + 5 * p.tile * p.padded + 2 * p.block * p.tile;
-  return take(prep, &p);
-}
-
-static sumi_status run(const sumi__call *c) {
-  const sumi__attention_plan *p = c->state;
-  sumi__parallel_for(c->threads, p->batch * p->heads * p->blocks, 1, SUMI__ISA_PICK(c->ctx, sumi__cpu_attention_range),
-                     (void *)c);
-  return SUMI_OK;
-}
-
 static sumi_status run_grad(const sumi__call *c) {
-  const sumi__attention_plan *p = c->state;
-  sumi__parallel_for(c->threads, p->batch * p->heads, 1, SUMI__ISA_PICK(c->ctx, sumi__cpu_attention_grad_range),
-                     (void *)c);
+  const sumi__attention_grad_plan *p = c->state;
+  sumi__parallel_for(c->threads, p->shape.batch * p->shape.heads, 1,
+                     SUMI__ISA_PICK(c->ctx, sumi__cpu_attention_grad_range), (void *)c);
   return SUMI_OK;
 }
 
-const sumi__kernel sumi__cpu_attention = {.prepare = prepare, .run = run, .destroy = destroy};
 const sumi__kernel sumi__cpu_attention_grad = {.prepare = prepare_grad, .run = run_grad, .destroy = destroy};

@@ -1,4 +1,4 @@
-/* Attention and its gradient, one block of queries or one head at a time. */
+/* Attention and its gradient: the shape of the work, and how it is cut. */
 #ifndef SUMI_SRC_CPU_ATTENTION_H
 #define SUMI_SRC_CPU_ATTENTION_H
 
@@ -6,26 +6,49 @@
 #include "ops/attrs.h"
 #include "tensor/graph.h"
 
-/* The shape of the work, and how it is cut. N pictures, T queries, S keys, A heads, D width. */
-typedef struct sumi__attention_plan {
+/* N pictures, T queries, S keys, A heads, D width. */
+typedef struct sumi__attention_shape {
   int64_t batch, queries, keys, heads, width;
-  int64_t padded;      /* width, rounded up to whole vectors */
-  int64_t tile;        /* keys that are looked at together, whole vectors */
-  int64_t block;       /* queries of one job */
-  int64_t blocks;      /* of each head */
-  int64_t worker_size; /* floats of scratch memory for each worker */
   sumi_dtype dtype;
   int first; /* input that q is; k, v and the mask follow */
   int64_t mask_strides[SUMI_MAX_RANK];
   float scale;
   bool causal, has_mask;
+} sumi__attention_shape;
+
+/* Forward. Keys and values of some heads are packed for all workers, then blocks of queries look at them. Packed
+ * memory is counted in units of 32 bits: an f32, or two bf16 (see isa/panel.h). */
+typedef struct sumi__attention_plan {
+  sumi__attention_shape shape;
+  bool pairs;            /* bf16 in pairs; else f32 */
+  int64_t units;         /* of a query or a key */
+  int64_t tile, tiles;   /* keys that are looked at together, a multiple of whole panels; such tiles of a head */
+  int64_t padded;        /* width, rounded up to whole vectors */
+  int64_t block, blocks; /* queries of one job; jobs of a head */
+  int64_t heads_at_once; /* of all pictures, whose keys and values lie packed at the same time */
+  int64_t key_units, value_units; /* of a packed head */
+  int64_t worker_units;           /* of scratch memory for each worker, behind what is packed */
 } sumi__attention_plan;
 
-enum { SUMI__ATTENTION_ROWS = 32 }; /* queries whose scores are in the cache at once */
+typedef struct sumi__attention_job {
+  const sumi__call *c;
+  int64_t first; /* head, counted over all pictures, that is packed first */
+} sumi__attention_job;
 
-/* Jobs [begin, end): blocks of queries of all heads, or whole heads for the gradient. `call` is the sumi__call, its
- * state the plan. For sumi__parallel_for. */
-SUMI__ISA_DECLARE(void, sumi__cpu_attention_range, (void *call, int64_t begin, int64_t end, int worker));
+/* Backward. */
+typedef struct sumi__attention_grad_plan {
+  sumi__attention_shape shape;
+  int64_t padded, tile, block;
+  int64_t worker_size; /* floats of scratch memory for each worker */
+} sumi__attention_grad_plan;
+
+enum { SUMI__ATTENTION_ROWS = 32 }; /* queries of the gradient whose scores are in the cache at once */
+
+/* For sumi__parallel_for. Tiles [begin, end) of keys and values of the heads that are packed now; blocks of their
+ * queries. `job` is a sumi__attention_job. */
+SUMI__ISA_DECLARE(void, sumi__cpu_attention_pack, (void *job, int64_t begin, int64_t end, int worker));
+SUMI__ISA_DECLARE(void, sumi__cpu_attention_blocks, (void *job, int64_t begin, int64_t end, int worker));
+/* Whole heads; `call` is the sumi__call. */
 SUMI__ISA_DECLARE(void, sumi__cpu_attention_grad_range, (void *call, int64_t begin, int64_t end, int worker));
 
 #endif

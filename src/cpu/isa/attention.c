@@ -1,121 +1,232 @@
 /* Attention without a matrix of all scores (Dao et al. 2022, arXiv:2205.14135): keys come in tiles, and each query
  * keeps its largest score so far, the sum of exponentials relative to it, and the weighted sum of values, which are
- * scaled down whenever a larger score is seen (Milakov and Gimelshein 2018, arXiv:1805.02867). All arithmetic is f32.
- */
+ * scaled down whenever a larger score is seen (Milakov and Gimelshein 2018, arXiv:1805.02867). Sums are f32; in bf16
+ * the weights are rounded to it before they meet the values. */
 #include "cpu/attention.h"
 
+#include "cpu/isa/panel.h"
 #include "cpu/isa/scores.h"
 
-/* A worker's buffers. */
+#define LOG2_E 1.44269504f
+
+/* What is packed now, and a worker's buffers. */
 typedef struct block {
-  float *q, *out;        /* (block, padded) */
-  float *across, *along; /* keys (width, tile), values (tile, padded) */
-  float *scores;         /* (SUMI__ATTENTION_ROWS, tile) */
-  float *most, *sum;     /* of each query */
+  const float *keys, *values;
+  float *q;          /* (block, units) */
+  float *out;        /* (block, padded) */
+  float *scores;     /* (PANEL_ROWS, tile); then weights in place, bf16 ones in the first half of each row */
+  float *most, *sum; /* of each query */
+  bool scaled;       /* the scores are multiplied by the scale before all else */
+  float factor;      /* weight = 2^(factor (score - largest)) */
 } block;
 
-static block buffers(const sumi__attention_plan *p, float *memory) {
-  block b;
-  b.q = memory;
-  b.out = b.q + p->block * p->padded;
-  b.across = b.out + p->block * p->padded;
-  b.along = b.across + p->tile * p->padded;
-  b.scores = b.along + p->tile * p->padded;
-  b.most = b.scores + SUMI__ATTENTION_ROWS * p->tile;
+static block buffers(const sumi__call *c, int worker) {
+  const sumi__attention_plan *p = c->state;
+  float *packed = c->scratch;
+  block b = {.keys = packed, .values = packed + p->heads_at_once * p->key_units};
+  b.q = packed + p->heads_at_once * (p->key_units + p->value_units) + worker * p->worker_units;
+  b.out = b.q + (p->block * p->units + 15) / 16 * 16;
+  b.scores = b.out + p->block * p->padded;
+  b.most = b.scores + 8 * p->tile;
   b.sum = b.most + (p->block + 15) / 16 * 16;
+  b.scaled = p->shape.has_mask || p->shape.scale <= 0.0f;
+  b.factor = b.scaled ? LOG2_E : LOG2_E * p->shape.scale;
   return b;
 }
 
-/* Scores become weights; the query's maximum and sum follow, and what it has gathered is scaled to them. */
-static void soften(const sumi__attention_plan *p, float *scores, float *most, float *sum, float *out) {
-  vf high = vset(*most);
-  for (int64_t j = 0; j < p->tile; j += V) high = vmax(high, vload(scores + j));
-  const float now = vmax_across(high), before = *most;
-  vf total = vzero();
-  for (int64_t j = 0; j < p->tile; j += V) {
-    const vf weight = now == -INFINITY ? vzero() : vexp(vload(scores + j) - now);
-    vstore(scores + j, weight);
-    total += weight;
-  }
-  const float shrink = before == now ? 1.0f : expf(before - now);
-  *sum = *sum * shrink + vsum(total);
-  *most = now;
-  if (shrink == 1.0f) return;
-  for (int64_t i = 0; i < p->padded; i += V) vstore(out + i, shrink * vload(out + i));
+/* ---- Packing ---- */
+
+/* Bits that a pair is made of are moved as if they were one f32. */
+static void pack_keys(const sumi__attention_plan *p, float *to, const void *k, int64_t at, int64_t stride,
+                      int64_t seen) {
+  const int64_t part = p->pairs ? 2 : 1;
+  for (int64_t j = 0; j < p->tile; j += PANEL_COLUMNS)
+    tile_copy_across(to + j * p->units, panel_vectors(p->tile, j) * V, k, p->pairs ? SUMI_F32 : p->shape.dtype,
+                     (at + j * stride) / part, stride / part, seen - j, p->units);
 }
 
-/* Rows [row, row + n) of the block look at keys [key, key + seen). */
-static void look(const sumi__call *c, const block *b, const head_place *h, int64_t query, int64_t row, int64_t n,
-                 int64_t key, int64_t seen) {
-  const sumi__attention_plan *p = c->state;
-  tile_multiply(&(tile_product){.a = b->q + row * p->padded,
-                                .b = b->across,
-                                .c = b->scores,
-                                .m = n,
-                                .n = p->tile,
-                                .k = p->width,
-                                .a_row = p->padded,
-                                .a_step = 1,
-                                .b_row = p->tile,
-                                .c_row = p->tile,
-                                .fresh = true});
-  for (int64_t r = 0; r < n; r++) {
-    hide(c, h, b->scores + r * p->tile, query + row + r, key, seen);
-    soften(p, b->scores + r * p->tile, &b->most[row + r], &b->sum[row + r], b->out + (row + r) * p->padded);
+/* Elements [i, i + V) of the value of a key, zeros behind the last and for a key that is not there. */
+static vf value_at(const sumi__attention_plan *p, const void *v, int64_t at, int64_t i, bool there) {
+  if (!there || i >= p->shape.width) return vzero();
+  if (i + V <= p->shape.width) return vload_as(v, p->shape.dtype, at + i);
+  return vload_as_n(v, p->shape.dtype, at + i, p->shape.width - i);
+}
+
+static void pack_values(const sumi__attention_plan *p, float *to, const void *v, int64_t at, int64_t stride,
+                        int64_t seen) {
+  const int64_t part = p->pairs ? 2 : 1, steps = p->tile / part;
+  for (int64_t i = 0; i < p->padded; i += PANEL_COLUMNS) {
+    const int vectors = panel_vectors(p->padded, i);
+    for (int64_t s = 0; s < steps; s++)
+      for (int k = 0; k < vectors; k++) {
+        const int64_t key = s * part;
+        vf x = value_at(p, v, at + key * stride, i + k * V, key < seen);
+        if (p->pairs) {
+          const vf y = value_at(p, v, at + (key + 1) * stride, i + k * V, key + 1 < seen);
+          x = (vf)((vu)x >> 16 | (vu)y); /* bf16 are the upper halves */
+        }
+        vstore(to + i * steps + (s * vectors + k) * V, x);
+      }
   }
-  tile_multiply(&(tile_product){.a = b->scores,
-                                .b = b->along,
-                                .c = b->out + row * p->padded,
-                                .m = n,
-                                .n = p->padded,
-                                .k = seen,
-                                .a_row = p->tile,
-                                .a_step = 1,
-                                .b_row = p->padded,
-                                .c_row = p->padded});
+}
+
+void SUMI__ISA_NAME(sumi__cpu_attention_pack)(void *job, int64_t begin, int64_t end, int worker) {
+  const sumi__attention_job *j = job;
+  const sumi__attention_plan *p = j->c->state;
+  float *keys = j->c->scratch, *values = keys + p->heads_at_once * p->key_units;
+  (void)worker;
+  for (int64_t i = begin; i < end; i++) {
+    const int64_t head = i / p->tiles, tile = i % p->tiles, key = tile * p->tile;
+    const head_place h = place_of_head(&p->shape, j->first + head);
+    const int64_t at = h.keys_at + key * h.stride, seen = sumi__min_i64(p->tile, p->shape.keys - key);
+    pack_keys(p, keys + head * p->key_units + key * p->units, j->c->in[1], at, h.stride, seen);
+    pack_values(p, values + head * p->value_units + key * p->padded / (p->pairs ? 2 : 1), j->c->in[2], at, h.stride,
+                seen);
+  }
+}
+
+/* ---- Looking ---- */
+
+/* The largest scores of PANEL_ROWS queries, and by how much what they have gathered shrinks: the sum with it. */
+static void find_largest(const block *b, int64_t tile, int64_t span, float *most, float *sum, float *base,
+                         float *shrink) {
+  for (int r = 0; r < PANEL_ROWS; r++) {
+    vf high = vset(most[r]);
+    for (int64_t j = 0; j < span; j += V) high = vmax(high, vload(b->scores + r * tile + j));
+    const float now = vmax_across(high);
+    base[r] = now == -INFINITY ? 0.0f : now;
+    shrink[r] = b->factor * (most[r] - base[r]);
+    most[r] = now;
+  }
+  for (int r = 0; r < PANEL_ROWS; r += V) {
+    const int64_t n = sumi__min_i64(V, PANEL_ROWS - r);
+    vstore_n(shrink + r, vexp2_below(vload_n(shrink + r, n), false), n);
+    vstore_n(sum + r, vload_n(sum + r, n) * vload_n(shrink + r, n), n);
+  }
+}
+
+/* Scores become weights, in place. Returns their sum. */
+static inline __attribute__((always_inline)) float weigh(float *scores, int64_t span, float factor, float base,
+                                                         bool pairs) {
+  const float offset = factor * base;
+  vf total = vzero();
+  for (int64_t j = 0; j < span; j += V) {
+    const vf weight = vexp2_below(vload(scores + j) * factor - offset, pairs);
+    total += weight;
+#if defined(SUMI__SIMD_PAIRS)
+    if (pairs) {
+      _mm256_storeu_si256((__m256i *)(void *)((uint16_t *)(void *)scores + j),
+                          (__m256i)_mm512_cvtneps_pbh((__m512)weight));
+      continue;
+    }
+#endif
+    vstore(scores + j, weight);
+  }
+  return vsum(total);
+}
+
+static void soften(const sumi__attention_plan *p, const block *b, int64_t row, int64_t span) {
+  float base[PANEL_ROWS], shrink[PANEL_ROWS];
+  find_largest(b, p->tile, span, b->most + row, b->sum + row, base, shrink);
+  for (int r = 0; r < PANEL_ROWS; r++) {
+    float *scores = b->scores + r * p->tile, *out = b->out + (row + r) * p->padded;
+    b->sum[row + r] +=
+        p->pairs ? weigh(scores, span, b->factor, base[r], true) : weigh(scores, span, b->factor, base[r], false);
+    if (shrink[r] == 1.0f) continue;
+    for (int64_t i = 0; i < p->padded; i += V) vstore(out + i, shrink[r] * vload(out + i));
+  }
+}
+
+static void scale_scores(const block *b, float scale, int64_t tile, int64_t span) {
+  for (int r = 0; r < PANEL_ROWS; r++)
+    for (int64_t j = 0; j < span; j += V) vstore(b->scores + r * tile + j, scale * vload(b->scores + r * tile + j));
+}
+
+/* PANEL_ROWS rows of the block, of which n count, look at keys [key, key + seen) of a tile. */
+static void look(const sumi__call *c, const block *b, const head_place *h, const float *keys, const float *values,
+                 int64_t query, int64_t row, int64_t n, int64_t key, int64_t seen) {
+  const sumi__attention_plan *p = c->state;
+  const int64_t span = sumi__min_i64(p->tile, (seen + 15) / 16 * 16), part = p->pairs ? 2 : 1;
+  panel_product scores = {
+      .a = b->q + row * p->units, .a_row = p->units, .c_row = p->tile, .steps = p->units, .fresh = true};
+  for (int64_t j = 0; j < span; j += PANEL_COLUMNS) {
+    scores.b = keys + j * p->units;
+    scores.c = b->scores + j;
+    panel_multiply(&scores, panel_vectors(p->tile, j), p->pairs);
+  }
+  if (b->scaled) scale_scores(b, p->shape.scale, p->tile, span);
+  for (int64_t r = 0; r < PANEL_ROWS; r++) {
+    const int64_t q = query + sumi__min_i64(row + r, n - 1); /* rows beyond the last repeat it */
+    if (p->shape.has_mask || p->shape.causal || seen < span)
+      hide(c, &p->shape, h, b->scores + r * p->tile, span, q, key, seen);
+  }
+  soften(p, b, row, span);
+  panel_product sums = {.a = b->scores, .a_row = p->tile, .c_row = p->padded, .steps = span / part};
+  for (int64_t i = 0; i < p->padded; i += PANEL_COLUMNS) {
+    sums.b = values + i * (p->tile / part);
+    sums.c = b->out + row * p->padded + i;
+    panel_multiply(&sums, panel_vectors(p->padded, i), p->pairs);
+  }
+}
+
+/* ---- Blocks of queries ---- */
+
+static void take_queries(const sumi__call *c, const block *b, int64_t at, int64_t stride, int64_t n, int64_t rows) {
+  const sumi__attention_plan *p = c->state;
+  if (p->pairs)
+    for (int64_t r = 0; r < n; r++)
+      memcpy(b->q + r * p->units, (const uint16_t *)c->in[0] + at + r * stride, (size_t)p->units * sizeof(float));
+  else
+    for (int64_t r = 0; r < n; r++)
+      for (int64_t i = 0; i < p->units; i += V)
+        vstore_n(b->q + r * p->units + i,
+                 vload_as_n(c->in[0], p->shape.dtype, at + r * stride + i, sumi__min_i64(V, p->units - i)),
+                 sumi__min_i64(V, p->units - i));
+  memset(b->q + n * p->units, 0, (size_t)((rows - n) * p->units) * sizeof(float));
+  memset(b->out, 0, (size_t)(rows * p->padded) * sizeof(float));
+  for (int64_t r = 0; r < rows; r++) {
+    b->most[r] = -INFINITY;
+    b->sum[r] = 0.0f;
+  }
 }
 
 static void finish(const sumi__call *c, const block *b, const head_place *h, int64_t query, int64_t n) {
   const sumi__attention_plan *p = c->state;
-  float *lse = (float *)c->out[1] + (h->n * p->heads + h->head) * p->queries + query;
+  const sumi__attention_shape *s = &p->shape;
+  float *lse = (float *)c->out[1] + (h->n * s->heads + h->head) * s->queries + query;
   for (int64_t r = 0; r < n; r++) {
     const int64_t at = h->queries_at + (query + r) * h->stride;
     const float scale = 1.0f / b->sum[r];
-    lse[r] = b->most[r] + logf(b->sum[r]);
-    for (int64_t i = 0; i < p->width; i += V) {
+    lse[r] = (b->scaled ? 1.0f : s->scale) * b->most[r] + logf(b->sum[r]);
+    for (int64_t i = 0; i < s->width; i += V) {
       const vf y = scale * vload(b->out + r * p->padded + i);
-      if (i + V <= p->width)
-        vstore_as(c->out[0], p->dtype, at + i, y);
+      if (i + V <= s->width)
+        vstore_as(c->out[0], s->dtype, at + i, y);
       else
-        vstore_as_n(c->out[0], p->dtype, at + i, y, p->width - i);
+        vstore_as_n(c->out[0], s->dtype, at + i, y, s->width - i);
     }
   }
 }
 
-static void run_block(const sumi__call *c, const block *b, int64_t job) {
+static void run_block(const sumi__call *c, const block *b, int64_t first, int64_t job) {
   const sumi__attention_plan *p = c->state;
-  const head_place h = place_of_head(p, job / p->blocks);
-  const int64_t query = job % p->blocks * p->block, n = sumi__min_i64(p->block, p->queries - query);
-  tile_copy(b->q, p->padded, c->in[0], p->dtype, h.queries_at + query * h.stride, h.stride, n, p->width, p->scale);
-  memset(b->out, 0, (size_t)(n * p->padded) * sizeof(float));
-  for (int64_t r = 0; r < n; r++) {
-    b->most[r] = -INFINITY;
-    b->sum[r] = 0.0f;
-  }
-  const int64_t keys = p->causal ? sumi__min_i64(p->keys, query + n) : p->keys;
+  const int64_t head = job / p->blocks, query = job % p->blocks * p->block;
+  const int64_t n = sumi__min_i64(p->block, p->shape.queries - query),
+                rows = (n + PANEL_ROWS - 1) / PANEL_ROWS * PANEL_ROWS;
+  const head_place h = place_of_head(&p->shape, first + head);
+  take_queries(c, b, h.queries_at + query * h.stride, h.stride, n, rows);
+  const int64_t keys = p->shape.causal ? sumi__min_i64(p->shape.keys, query + n) : p->shape.keys;
   for (int64_t key = 0; key < keys; key += p->tile) {
-    const int64_t seen = sumi__min_i64(p->tile, keys - key), at = h.keys_at + key * h.stride;
-    tile_copy_across(b->across, p->tile, c->in[1], p->dtype, at, h.stride, seen, p->width);
-    tile_copy(b->along, p->padded, c->in[2], p->dtype, at, h.stride, seen, p->width, 1.0f);
-    for (int64_t row = 0; row < n; row += SUMI__ATTENTION_ROWS)
-      look(c, b, &h, query, row, sumi__min_i64(SUMI__ATTENTION_ROWS, n - row), key, seen);
+    const float *k = b->keys + head * p->key_units + key * p->units;
+    const float *v = b->values + head * p->value_units + key * p->padded / (p->pairs ? 2 : 1);
+    for (int64_t row = 0; row < rows; row += PANEL_ROWS)
+      look(c, b, &h, k, v, query, row, n, key, sumi__min_i64(p->tile, keys - key));
   }
   finish(c, b, &h, query, n);
 }
 
-void SUMI__ISA_NAME(sumi__cpu_attention_range)(void *call, int64_t begin, int64_t end, int worker) {
-  const sumi__call *c = call;
-  const sumi__attention_plan *p = c->state;
-  const block b = buffers(p, (float *)c->scratch + worker * p->worker_size);
-  for (int64_t job = begin; job < end; job++) run_block(c, &b, job);
+void SUMI__ISA_NAME(sumi__cpu_attention_blocks)(void *job, int64_t begin, int64_t end, int worker) {
+  const sumi__attention_job *j = job;
+  const block b = buffers(j->c, worker);
+  for (int64_t i = begin; i < end; i++) run_block(j->c, &b, j->first, i);
 }

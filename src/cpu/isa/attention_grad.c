@@ -15,13 +15,13 @@ typedef struct head_buffers {
   float *weights, *ds;                /* (block, tile) */
 } head_buffers;
 
-static head_buffers buffers(const sumi__attention_plan *p, float *memory) {
+static head_buffers buffers(const sumi__attention_grad_plan *p, float *memory) {
   head_buffers b;
   b.q = memory;
   b.dy = b.q + p->block * p->padded;
   b.dq = b.dy + p->block * p->padded;
-  b.delta = b.dq + p->queries * p->padded;
-  b.keys = b.delta + (p->queries + 15) / 16 * 16;
+  b.delta = b.dq + p->shape.queries * p->padded;
+  b.keys = b.delta + (p->shape.queries + 15) / 16 * 16;
   b.keys_across = b.keys + p->tile * p->padded;
   b.values_across = b.keys_across + p->tile * p->padded;
   b.dk = b.values_across + p->tile * p->padded;
@@ -40,22 +40,22 @@ static float dot(const void *a, const void *b, sumi_dtype dtype, int64_t at, int
 }
 
 /* Weights from scores, in place, and ds from the products dy . v. */
-static void differentiate(const sumi__attention_plan *p, float *weights, float *ds, float lse, float delta) {
+static void differentiate(const sumi__attention_grad_plan *p, float *weights, float *ds, float lse, float delta) {
   for (int64_t j = 0; j < p->tile; j += V) {
     const vf weight = vexp(vload(weights + j) - lse);
     vstore(weights + j, weight);
-    vstore(ds + j, weight * (vload(ds + j) - delta) * p->scale);
+    vstore(ds + j, weight * (vload(ds + j) - delta) * p->shape.scale);
   }
 }
 
 /* Block rows by tile columns: rows of q or dy against keys or values. */
-static void score(const sumi__attention_plan *p, const float *rows, const float *across, float *to, int64_t n) {
+static void score(const sumi__attention_grad_plan *p, const float *rows, const float *across, float *to, int64_t n) {
   tile_multiply(&(tile_product){.a = rows,
                                 .b = across,
                                 .c = to,
                                 .m = n,
                                 .n = p->tile,
-                                .k = p->width,
+                                .k = p->shape.width,
                                 .a_row = p->padded,
                                 .a_step = 1,
                                 .b_row = p->tile,
@@ -64,7 +64,7 @@ static void score(const sumi__attention_plan *p, const float *rows, const float 
 }
 
 /* to (tile, padded) += the transpose of weights (n, tile) times rows (n, padded). */
-static void gather(const sumi__attention_plan *p, const float *weights, const float *rows, float *to, int64_t n,
+static void gather(const sumi__attention_grad_plan *p, const float *weights, const float *rows, float *to, int64_t n,
                    int64_t seen) {
   tile_multiply(&(tile_product){.a = weights,
                                 .b = rows,
@@ -80,17 +80,17 @@ static void gather(const sumi__attention_plan *p, const float *weights, const fl
 
 static void pass(const sumi__call *c, const head_buffers *b, const head_place *h, int64_t query, int64_t n, int64_t key,
                  int64_t seen) {
-  const sumi__attention_plan *p = c->state;
+  const sumi__attention_grad_plan *p = c->state;
   const int64_t at = h->queries_at + query * h->stride;
-  const float *lse = (const float *)c->in[2] + (h->n * p->heads + h->head) * p->queries + query;
-  tile_copy(b->q, p->padded, c->in[3], p->dtype, at, h->stride, n, p->width, 1.0f);
-  tile_copy(b->dy, p->padded, c->in[0], p->dtype, at, h->stride, n, p->width, 1.0f);
+  const float *lse = (const float *)c->in[2] + (h->n * p->shape.heads + h->head) * p->shape.queries + query;
+  tile_copy(b->q, p->padded, c->in[3], p->shape.dtype, at, h->stride, n, p->shape.width, 1.0f);
+  tile_copy(b->dy, p->padded, c->in[0], p->shape.dtype, at, h->stride, n, p->shape.width, 1.0f);
   score(p, b->q, b->keys_across, b->weights, n);
   score(p, b->dy, b->values_across, b->ds, n);
   for (int64_t r = 0; r < n; r++) {
     float *scores = b->weights + r * p->tile;
-    for (int64_t j = 0; j < p->tile; j += V) vstore(scores + j, p->scale * vload(scores + j));
-    hide(c, h, scores, query + r, key, seen);
+    for (int64_t j = 0; j < p->tile; j += V) vstore(scores + j, p->shape.scale * vload(scores + j));
+    hide(c, &p->shape, h, scores, p->tile, query + r, key, seen);
     differentiate(p, scores, b->ds + r * p->tile, lse[r], b->delta[query + r]);
   }
   gather(p, b->weights, b->dy, b->dv, n, seen);
@@ -108,43 +108,44 @@ static void pass(const sumi__call *c, const head_buffers *b, const head_place *h
 }
 
 /* n rows of a result from rows of `padded` floats. */
-static void put(const sumi__attention_plan *p, void *to, int64_t at, int64_t stride, const float *rows, int64_t n) {
+static void put(const sumi__attention_grad_plan *p, void *to, int64_t at, int64_t stride, const float *rows,
+                int64_t n) {
   for (int64_t r = 0; r < n; r++)
-    for (int64_t i = 0; i < p->width; i += V) {
+    for (int64_t i = 0; i < p->shape.width; i += V) {
       const vf y = vload(rows + r * p->padded + i);
-      if (i + V <= p->width)
-        vstore_as(to, p->dtype, at + r * stride + i, y);
+      if (i + V <= p->shape.width)
+        vstore_as(to, p->shape.dtype, at + r * stride + i, y);
       else
-        vstore_as_n(to, p->dtype, at + r * stride + i, y, p->width - i);
+        vstore_as_n(to, p->shape.dtype, at + r * stride + i, y, p->shape.width - i);
     }
 }
 
 static void run_head(const sumi__call *c, const head_buffers *b, int64_t index) {
-  const sumi__attention_plan *p = c->state;
-  const head_place h = place_of_head(p, index);
+  const sumi__attention_grad_plan *p = c->state;
+  const head_place h = place_of_head(&p->shape, index);
   const size_t tile_bytes = (size_t)(p->tile * p->padded) * sizeof(float);
-  memset(b->dq, 0, (size_t)(p->queries * p->padded) * sizeof(float));
-  for (int64_t t = 0; t < p->queries; t++)
-    b->delta[t] = dot(c->in[0], c->in[1], p->dtype, h.queries_at + t * h.stride, p->width);
-  for (int64_t key = 0; key < p->keys; key += p->tile) {
-    const int64_t seen = sumi__min_i64(p->tile, p->keys - key), at = h.keys_at + key * h.stride;
-    tile_copy(b->keys, p->padded, c->in[4], p->dtype, at, h.stride, seen, p->width, 1.0f);
-    tile_copy_across(b->keys_across, p->tile, c->in[4], p->dtype, at, h.stride, seen, p->width);
-    tile_copy_across(b->values_across, p->tile, c->in[5], p->dtype, at, h.stride, seen, p->width);
+  memset(b->dq, 0, (size_t)(p->shape.queries * p->padded) * sizeof(float));
+  for (int64_t t = 0; t < p->shape.queries; t++)
+    b->delta[t] = dot(c->in[0], c->in[1], p->shape.dtype, h.queries_at + t * h.stride, p->shape.width);
+  for (int64_t key = 0; key < p->shape.keys; key += p->tile) {
+    const int64_t seen = sumi__min_i64(p->tile, p->shape.keys - key), at = h.keys_at + key * h.stride;
+    tile_copy(b->keys, p->padded, c->in[4], p->shape.dtype, at, h.stride, seen, p->shape.width, 1.0f);
+    tile_copy_across(b->keys_across, p->tile, c->in[4], p->shape.dtype, at, h.stride, seen, p->shape.width);
+    tile_copy_across(b->values_across, p->tile, c->in[5], p->shape.dtype, at, h.stride, seen, p->shape.width);
     memset(b->dk, 0, tile_bytes);
     memset(b->dv, 0, tile_bytes);
-    const int64_t first = p->causal ? key / p->block * p->block : 0; /* earlier queries see none of these keys */
-    for (int64_t query = first; query < p->queries; query += p->block)
-      pass(c, b, &h, query, sumi__min_i64(p->block, p->queries - query), key, seen);
+    const int64_t first = p->shape.causal ? key / p->block * p->block : 0; /* earlier queries see none of these keys */
+    for (int64_t query = first; query < p->shape.queries; query += p->block)
+      pass(c, b, &h, query, sumi__min_i64(p->block, p->shape.queries - query), key, seen);
     put(p, c->out[1], at, h.stride, b->dk, seen);
     put(p, c->out[2], at, h.stride, b->dv, seen);
   }
-  put(p, c->out[0], h.queries_at, h.stride, b->dq, p->queries);
+  put(p, c->out[0], h.queries_at, h.stride, b->dq, p->shape.queries);
 }
 
 void SUMI__ISA_NAME(sumi__cpu_attention_grad_range)(void *call, int64_t begin, int64_t end, int worker) {
   const sumi__call *c = call;
-  const sumi__attention_plan *p = c->state;
+  const sumi__attention_grad_plan *p = c->state;
   const head_buffers b = buffers(p, (float *)c->scratch + worker * p->worker_size);
   for (int64_t index = begin; index < end; index++) run_head(c, &b, index);
 }

@@ -40,7 +40,7 @@ static inline __attribute__((always_inline)) void tile_columns(const tile_produc
   if (p->n - j == V) tile_registers(p, i, j, rows, 1);
 }
 
-static void tile_multiply(const tile_product *p) {
+static inline void tile_multiply(const tile_product *p) {
   int64_t i = 0;
 #if defined(SUMI__SIMD_AVX512)
   for (; i + 8 <= p->m; i += 8) tile_columns(p, i, 8);

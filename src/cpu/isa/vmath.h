@@ -26,6 +26,27 @@ static inline vf vexp(vf x) {
   return vscale2(1.0f + (r + r * r * p), vround_bits(sum));
 }
 
+/* 2^x for x <= 0, within 2e-7 of the result, or 1e-4 where `rough` (for results that are rounded to bf16, whose last
+ * place is forty times that): a minimax polynomial on [-1/2, 1/2]. 0 below -150. */
+static inline __attribute__((always_inline)) vf vexp2_below(vf x, bool rough) {
+#if defined(SUMI__SIMD_AVX512)
+  x = vmax(vset(-200.0f), x);
+  const vf n = (vf)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), f = x - n;
+#else
+  x = vmax(vset(-200.0f), x);
+  const vf sum = vround_sum(x), n = vround_value(sum), f = x - n;
+#endif
+  const vf p =
+      rough ? 0.999928057f + f * (0.693260968f + f * (0.24261114f + f * 0.0551716685f))
+            : 1.00000012f + f * (0.693146944f +
+                                 f * (0.240221202f + f * (0.0555071309f + f * (0.00967554189f + f * 0.00132764725f))));
+#if defined(SUMI__SIMD_AVX512)
+  return (vf)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
+  return vscale2(p, vround_bits(sum));
+#endif
+}
+
 /* ln x: 1.0 ulp; -infinity at 0, NaN below it. */
 static inline vf vlog(vf x) {
   const vm small = vlt(x, vset(1.17549435e-38f));
