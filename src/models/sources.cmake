@@ -11,4 +11,5 @@ list(APPEND SUMI_SOURCES
   src/models/unet2d_condition.c
   src/models/unet2d_config.c
   src/models/unet2d_context.c
+  src/models/vae_tiling.c
   src/models/weights_file.c)

@@ -6,8 +6,8 @@
  *   sumi__vae_coder_create(backend, &nn, &config, SUMI__VAE_DECODE, SUMI_BF16, &coder);
  *   sumi__vae_coder_run(coder, latents, n, h, w, &tiling, NULL, pictures);
  *
- * A coder compiles a program for each size of tile that it meets and keeps it: tiles at the right and bottom edge are
- * what is left there. It belongs to one thread at a time. */
+ * A coder compiles a program for the size that it works on, and keeps the last one. Tiles at the right and bottom edge
+ * are what is left there; those of one size are computed after one another. It belongs to one thread at a time. */
 #ifndef SUMI_SRC_MODELS_VAE_TILING_H
 #define SUMI_SRC_MODELS_VAE_TILING_H
 
