@@ -1,2 +1,4 @@
 # Networks of latent diffusion.
-sumi_test(sd_models_test SOURCES sd_models_test.c LABEL quick)
+sumi_test(sd_clip_test SOURCES sd_clip_test.c LABEL quick)
+sumi_test(sd_unet_test SOURCES sd_unet_test.c LABEL quick)
+sumi_test(sd_vae_test SOURCES sd_vae_test.c LABEL quick)

@@ -104,6 +104,17 @@ static inline double relative_error(const float *a, const float *b, size_t count
   return sqrt(error / norm);
 }
 
+/* Numbers in the parameters of a graph that was built without weights. */
+static inline int64_t count_parameters(const sumi_graph *g) {
+  int64_t total = 0;
+  for (size_t i = 0; i < g->n_nodes; i++) {
+    const char *name = g->nodes[i]->name;
+    if (name && (ends_with(name, ".weight") || ends_with(name, ".bias")))
+      total += sumi_shape_count(&g->nodes[i]->outputs[0]->shape);
+  }
+  return total;
+}
+
 /* Golden values are within `limit` of these, relative by norm. */
 static inline void assert_golden(const net *m, const char *key, const float *values, size_t count, double limit) {
   char full[128];

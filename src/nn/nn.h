@@ -10,6 +10,7 @@
  * A layer looks for its parameters under the scope's prefix. Where they are missing they come from `file` if it is
  * set, else from `init` if it is set, and else the build fails; where they are there, their shapes must fit. So the
  * same builder makes a new model, loads one, and builds another graph (another batch size) over the same weights.
+ * Without weights it makes a sketch of the model, from which its parameters can be listed at no cost.
  *
  * Like operators, layers return NULL on a fault, pass NULL through, and leave the sentence with the graph. */
 #ifndef SUMI_SRC_NN_NN_H
@@ -24,7 +25,7 @@ enum { SUMI__NN_NAME_MAX = 192 };
 /* Plain data: copies are independent scopes over the same graph and weights. */
 typedef struct sumi__nn {
   sumi_graph *g;
-  sumi_weights *weights;
+  sumi_weights *weights;        /* NULL: a sketch, whose parameters are inputs of the graph with their names */
   const sumi_safetensors *file; /* lent; NULL: no file */
   sumi__rng *init;              /* lent; NULL: nothing is initialised */
   bool training;                /* dropout drops */

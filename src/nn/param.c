@@ -90,10 +90,19 @@ static bool create(const sumi__nn *nn, const char *full, const sumi__param_spec 
   return ok;
 }
 
+/* The input that stands for a parameter where there are no weights; one for each name. */
+static sumi_tensor *sketch(sumi_graph *g, const char *full, sumi_shape shape) {
+  for (size_t i = 0; i < g->n_nodes; i++)
+    if (g->nodes[i]->op == &sumi__op_input && g->nodes[i]->name && strcmp(g->nodes[i]->name, full) == 0)
+      return g->nodes[i]->outputs[0];
+  return sumi_input(g, full, SUMI_F32, shape);
+}
+
 sumi_tensor *sumi__nn_param(const sumi__nn *nn, const char *name, const sumi__param_spec *spec) {
   sumi_graph *g = nn->g;
   char full[SUMI__NN_NAME_MAX];
   if (g->status != SUMI_OK || !join(nn, name, full)) return NULL;
+  if (!nn->weights) return sketch(g, full, spec->shape);
   const int64_t i = sumi_weights_find(nn->weights, full);
   if (i < 0) return create(nn, full, spec) ? sumi_param(g, nn->weights, full) : NULL;
   const sumi__weight *w = sumi__weights_at(nn->weights, (size_t)i);
