@@ -265,11 +265,32 @@ static void samplers_draw_the_mixture(void **state) {
     int steps;
     double tolerance; /* of mean and deviation; the part below zero has half of it */
   } cases[] = {
-      {"euler-maruyama", 250, 0.03}, {"predictor-corrector", 250, 0.03}, {"ode-rk45", 1, 0.03}, {"dpmpp-2m", 60, 0.03}};
+      {"euler-maruyama", 250, 0.03},
+      {"predictor-corrector", 250, 0.03},
+      {"ode-rk45", 1, 0.03},
+      {"dpmpp-2m", 60, 0.03},
+      {"euler", 250, 0.03},
+      {"euler-ancestral", 250, 0.03},
+      {"heun", 60, 0.03},
+      {"dpm2", 60, 0.03},
+      {"dpm2-ancestral", 100, 0.03},
+      {"lms", 100, 0.03},
+      {"ddpm", 250, 0.03},
+      {"ddim", 250, 0.03},
+      {"dpmpp-2s-ancestral", 60, 0.03},
+      {"dpmpp-sde", 100, 0.03},
+      {"dpmpp-2m-sde", 250, 0.03},
+      {"dpmpp-2m-sde-heun", 250, 0.03},
+      {"dpmpp-3m-sde", 250, 0.03},
+      {"unipc", 60, 0.03},
+      {"deis", 60, 0.03},
+  };
   float *x = malloc(COUNT * SIZE * sizeof *x);
   assert_non_null(x);
-  assert_int_equal(sumi_sampler_count(), sizeof cases / sizeof *cases);
-  for (size_t i = 0; i < sumi_sampler_count(); i++) {
+  size_t known = 0;
+  for (size_t i = 0; i < sumi_sampler_count(); i++) known += sumi_sampler_at(i)->digits;
+  assert_int_equal(known, sizeof cases / sizeof *cases);
+  for (size_t i = 0; i < known; i++) {
     draw_mixture(3, 1.0, x, COUNT * SIZE);
     const run_options o = {cases[i].name, mixture, cases[i].steps, COUNT, SIZE, 1e-5, NULL, NULL};
     double evaluations = 0.0;
@@ -368,6 +389,7 @@ static bool look(void *user, const sumi__sampling *s) {
 static void callbacks_see_every_step_and_stop(void **state) {
   sumi_context *ctx = *state;
   for (size_t i = 0; i < sumi_sampler_count(); i++) {
+    if (!sumi_sampler_at(i)->digits) continue;
     float x[2] = {9.0f, -4.0f};
     watch w = {.last_t = 2.0};
     run_options o = {sumi_sampler_at(i)->name, single, 20, 2, 1, 1e-5, look, &w};

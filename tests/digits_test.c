@@ -77,6 +77,7 @@ static void pictures_do_not_depend_on_the_batch(void **state) {
   sumi_digits *m = NULL;
   assert_ok(ctx, sumi_digits_open(ctx, "model", &m));
   for (size_t i = 0; i < sumi_sampler_count(); i++) {
+    if (!sumi_sampler_at(i)->digits) continue;
     sumi_sample_options o = {
         .count = MOST, .labels = labels, .sampler = sumi_sampler_at(i)->name, .steps = 5, .seed = 40};
     o.tolerance = 1e-2;
@@ -170,6 +171,7 @@ static void options_are_checked(void **state) {
   refuse(ctx, plain, (sumi_sample_options){.count = 2, .labels = good}, SUMI_INVALID, "without labels");
   refuse(ctx, plain, (sumi_sample_options){.count = 0}, SUMI_INVALID, "0 pictures");
   refuse(ctx, plain, (sumi_sample_options){.count = 1, .sampler = "magic"}, SUMI_NOT_FOUND, "magic");
+  refuse(ctx, plain, (sumi_sample_options){.count = 1, .sampler = "lcm"}, SUMI_INVALID, "'lcm'");
   refuse(ctx, plain, (sumi_sample_options){.count = 1, .steps = -1}, SUMI_INVALID, "-1 steps");
   refuse(ctx, plain, (sumi_sample_options){.count = 1, .steps = 1 << 30}, SUMI_INVALID, "steps");
   refuse(ctx, plain, (sumi_sample_options){.count = 1, .tolerance = NAN}, SUMI_INVALID, "tolerance");

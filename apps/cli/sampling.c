@@ -8,6 +8,7 @@ void cli_sampling_help(void) {
   printf("\nSamplers:\n");
   for (size_t i = 0; i < sumi_sampler_count(); i++) {
     const sumi_sampler_info *s = sumi_sampler_at(i);
+    if (!s->digits) continue;
     printf("  %-22s %s", s->name, s->title);
     if (s->default_steps) printf(" [%d steps]", s->default_steps);
     putchar('\n');

@@ -26,11 +26,98 @@ typedef struct sumi_sampler_info {
   int default_steps; /* 0: it chooses its own steps */
   int evaluations;   /* of the network in a step; 0: as many as the tolerance asks for */
   bool random;       /* draws noise after the first, so that two runs differ with the seed even from one start */
+  bool digits;       /* works with models of a continuous time, such as sumi_digits */
+  bool latent;       /* works with Stable Diffusion: models of a DDPM's discrete schedule */
+  const char *const *aliases; /* other tools' names for it, NULL after the last */
 } sumi_sampler_info;
 
 /* The samplers, in the order in which lists show them; NULL from sumi_sampler_count() on. Thread-safe. */
 SUMI_API size_t sumi_sampler_count(void);
 SUMI_API const sumi_sampler_info *sumi_sampler_at(size_t i);
+
+/* A schedule says at which noise levels a sampler stops. */
+typedef struct sumi_schedule_info {
+  const char *name;           /* "karras" */
+  const char *title;          /* one line for people, with its source */
+  const char *const *aliases; /* other tools' names for it, NULL after the last */
+} sumi_schedule_info;
+
+/* As for samplers; the first is the default. */
+SUMI_API size_t sumi_schedule_count(void);
+SUMI_API const sumi_schedule_info *sumi_schedule_at(size_t i);
+
+/* A sampler by its name or by any that other tools have for it: AUTOMATIC1111's ("DPM++ 2M Karras"), k-diffusion's
+ * ("sample_dpmpp_2m"), diffusers' classes ("EulerAncestralDiscreteScheduler"). Case, spaces, `-` and `_` do not count.
+ * Where the name says a schedule as well, *schedule becomes that, else NULL; schedule itself may be NULL.
+ * NULL if nothing has the name. Thread-safe. */
+SUMI_API const sumi_sampler_info *sumi_sampler_find(const char *name, const sumi_schedule_info **schedule);
+/* A schedule likewise. */
+SUMI_API const sumi_schedule_info *sumi_schedule_find(const char *name);
+
+/* ---- Noise schedules of Stable Diffusion ------------------------------------------------------------------------ */
+
+/* Where tools that go by the same names differ, whose numbers to give. DIFFUSERS: each sampler stops at the timesteps
+ * of its class in diffusers, which rounds some of them. KDIFFUSION: continuous timesteps over the whole range, as in
+ * k-diffusion and AUTOMATIC1111, whose preferred schedule each sampler then has by default; noise of sigma_max to
+ * begin with; DPM2, DPM2 ancestral and DPM++ 3M SDE leave the last level before zero out. */
+typedef enum sumi_convention { SUMI_CONVENTION_DIFFUSERS, SUMI_CONVENTION_KDIFFUSION } sumi_convention;
+
+/* How a training's betas lie between beta_start and beta_end: SCALED_LINEAR evenly in their roots ("linear" in the
+ * latent diffusion code), LINEAR evenly, COSINE by Nichol and Dhariwal (2021) whatever the two are. */
+typedef enum sumi_beta_schedule { SUMI_BETAS_SCALED_LINEAR, SUMI_BETAS_LINEAR, SUMI_BETAS_COSINE } sumi_beta_schedule;
+
+/* What a model was trained with, as in scheduler_config.json. Zero in a member stands for Stable Diffusion's value. */
+typedef struct sumi_betas {
+  sumi_beta_schedule schedule;
+  double start, end; /* 0.00085 and 0.012; 0 < start <= end < 1 */
+  int count;         /* 1000 timesteps; 2 to 100000 */
+  bool zero_snr;     /* rescale them so that nothing of the picture is left at the last timestep (Lin et al. 2023);
+                        for models that predict v */
+} sumi_betas;
+
+/* Which timesteps a number of steps stops at (Lin et al. 2023, table 2). LEADING: multiples of count / steps, plus
+ * steps_offset; the last timestep is never seen. TRAILING: the last one and back from it. LINSPACE: the last, the first
+ * and evenly between. */
+typedef enum sumi_spacing {
+  SUMI_SPACING_DEFAULT, /* the sampler's own in diffusers */
+  SUMI_SPACING_LEADING,
+  SUMI_SPACING_TRAILING,
+  SUMI_SPACING_LINSPACE
+} sumi_spacing;
+
+/* The level after the last step: no noise, or that of timestep 0 (for DDIM, PNDM: set_alpha_to_one = False). */
+typedef enum sumi_final_level { SUMI_FINAL_DEFAULT, SUMI_FINAL_ZERO, SUMI_FINAL_MIN } sumi_final_level;
+
+/* Zero in a member stands for its default. */
+typedef struct sumi_schedule_options {
+  const char *schedule;       /* NULL: "normal", or with KDIFFUSION the sampler's preferred one */
+  sumi_convention convention; /* DIFFUSERS */
+  sumi_betas betas;
+  sumi_spacing spacing;        /* of the schedule "normal" */
+  int steps_offset;            /* of LEADING; 1 by default, as Stable Diffusion's files say; -1 for 0 */
+  sumi_final_level final;      /* the sampler's own: MIN for ddim, pndm, deis and tcd, ZERO for the others */
+  double sigma_min, sigma_max; /* the ends of schedules other than "normal"; those of the timesteps */
+  double rho;                  /* of "karras"; 7 */
+} sumi_schedule_options;
+
+/* The noise levels that `steps` steps of a sampler (any of its names; NULL: "euler") stop at: sigma (standard deviation
+ * of the noise on an unscaled picture; sqrt((1 - abar) / abar) for a DDPM's abar) and the timestep that the network is
+ * told, falling. Both have room for steps + 2; *count, at most that, becomes the number of levels, the final one
+ * included. pndm evaluates one timestep twice, so that it has one level more than others.
+ * Errors: NOT_FOUND (sampler, schedule), INVALID (steps not 1 to the number of timesteps, or another option; a
+ * sampler that cannot have the schedule), NO_MEMORY. */
+SUMI_API sumi_status sumi_schedule_levels(sumi_context *ctx, const char *sampler, const sumi_schedule_options *options,
+                                          int steps, double *sigmas, double *timesteps, int *count);
+
+/* A sampler's parameters; each reads those that it has. Zero in a member stands for its default. */
+typedef struct sumi_sampler_options {
+  double eta;     /* noise of ancestral and SDE samplers, ddim and tcd, relative to that of the exact reverse process:
+                     1 for the former, 0 for ddim, 0.3 for tcd; negative for 0 */
+  double s_noise; /* factor on all noise that is added on the way; 1; negative for 0 */
+  double s_churn; /* noise put on before a step of euler, heun and dpm2 (Karras et al. 2022, algorithm 2); none */
+  double s_tmin, s_tmax; /* sigmas between which there is churn; 0 and infinity */
+  int order;             /* of multistep solvers: lms 1 to 4 (4); unipc, deis 1 to 3 (2) */
+} sumi_sampler_options;
 
 /* ---- Drawing digits -------------------------------------------------------------------------------------------- */
 

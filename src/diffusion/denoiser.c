@@ -42,3 +42,15 @@ sumi_status sumi__denoiser_run(const sumi__denoiser *d, int64_t count, int64_t s
   }
   return SUMI_OK;
 }
+
+void sumi__denoiser_output(sumi__prediction prediction, double sigma, int64_t size, const float *x, const float *x0,
+                           float *out) {
+  const mix m = mix_for(prediction, sigma);
+  combine(out, -m.skip / m.out, x, 1.0 / m.out, x0, size);
+}
+
+void sumi__denoiser_apply(sumi__prediction prediction, double sigma, int64_t size, const float *x, const float *f,
+                          float *x0) {
+  const mix m = mix_for(prediction, sigma);
+  combine(x0, m.skip, x, m.out, f, size);
+}

@@ -36,4 +36,11 @@ typedef struct sumi__denoiser {
 sumi_status sumi__denoiser_run(const sumi__denoiser *d, int64_t count, int64_t size, const float *x,
                                const sumi__noise_level *levels, float *work, float *x0, float *score);
 
+/* For samplers that combine the network's outputs: out (size) = the output F for which x0 is predicted at x, and
+ * x0 (size) = what F predicts. out may be x0, x0 may be f. */
+void sumi__denoiser_output(sumi__prediction prediction, double sigma, int64_t size, const float *x, const float *x0,
+                           float *out);
+void sumi__denoiser_apply(sumi__prediction prediction, double sigma, int64_t size, const float *x, const float *f,
+                          float *x0);
+
 #endif

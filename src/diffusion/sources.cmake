@@ -1,10 +1,31 @@
 list(APPEND SUMI_SOURCES
+  src/diffusion/beta_quantile.c
+  src/diffusion/ddpm.c
   src/diffusion/demo_1d.c
   src/diffusion/denoiser.c
+  src/diffusion/names.c
   src/diffusion/process.c
   src/diffusion/sample.c
+  src/diffusion/samplers/ddim.c
+  src/diffusion/samplers/ddpm.c
+  src/diffusion/samplers/deis.c
+  src/diffusion/samplers/dpm2.c
+  src/diffusion/samplers/dpm2_ancestral.c
   src/diffusion/samplers/dpmpp_2m.c
+  src/diffusion/samplers/dpmpp_2m_sde.c
+  src/diffusion/samplers/dpmpp_2s_ancestral.c
+  src/diffusion/samplers/dpmpp_3m_sde.c
+  src/diffusion/samplers/dpmpp_sde.c
+  src/diffusion/samplers/euler.c
+  src/diffusion/samplers/euler_ancestral.c
   src/diffusion/samplers/euler_maruyama.c
+  src/diffusion/samplers/heun.c
+  src/diffusion/samplers/lcm.c
+  src/diffusion/samplers/lms.c
   src/diffusion/samplers/ode_rk45.c
+  src/diffusion/samplers/pndm.c
   src/diffusion/samplers/predictor_corrector.c
+  src/diffusion/samplers/tcd.c
+  src/diffusion/samplers/unipc.c
+  src/diffusion/schedule.c
   src/diffusion/ve_sde.c)

@@ -214,6 +214,8 @@ static sumi_status check_options(const sumi_digits *m, const sumi_sample_options
   *sampler = sumi__sampler_find(o->sampler);
   SUMI_CHECK(ctx, *sampler, SUMI_NOT_FOUND, "there is no sampler '%.64s'; the first of the list is '%s'", o->sampler,
              sumi_sampler_at(0)->name);
+  SUMI_CHECK(ctx, (*sampler)->info.digits, SUMI_INVALID, "the sampler '%s' is not for models of a continuous time",
+             (*sampler)->info.name);
   SUMI_CHECK(ctx, o->count >= 1 && o->count <= (int64_t)1 << 24, SUMI_INVALID,
              "%lld pictures asked for, expected 1 to %lld", (long long)o->count, 1LL << 24);
   SUMI_CHECK(ctx, o->steps >= 0 && o->steps <= MAX_STEPS, SUMI_INVALID, "%d steps asked for, expected 1 to %d",

@@ -1,6 +1,6 @@
 /* DPM-Solver++(2M) (C. Lu et al., "DPM-Solver++", 2022, algorithm 2): the probability-flow ODE in l = -log sigma,
  * where its linear part is solved exactly and the predicted picture is extrapolated from two steps. A few tens of
- * steps give what hundreds of the others do. */
+ * steps give what hundreds of the others do. diffusers' DPMSolverMultistepScheduler, k-diffusion's sample_dpmpp_2m. */
 #include "diffusion/sampler.h"
 
 #include <math.h>
@@ -10,7 +10,7 @@ static sumi_status step(sumi__sampling *s) {
   if (status != SUMI_OK) return status;
   const double h = log(s->now.sigma / s->next.sigma); /* infinite where the next level is noiseless: x0 remains */
   double now = 1.0, before = 0.0;
-  if (s->past_count > 0 && isfinite(h)) {
+  if (s->past_count > 0 && isfinite(h) && !sumi__lower_order(s, 1)) {
     const double ratio = log(s->past[0].level.sigma / s->now.sigma) / h;
     before = -0.5 / ratio;
     now = 1.0 - before;
@@ -22,8 +22,21 @@ static sumi_status step(sumi__sampling *s) {
   return SUMI_OK;
 }
 
+static const char *const aliases[] = {"DPM++ 2M", "DPMSolverMultistep", NULL};
+
 const sumi__sampler sumi__sampler_dpmpp_2m = {
-    .info = {"dpmpp-2m", "DPM-Solver++(2M) on the probability-flow ODE (Lu et al. 2022)", 30, 1, false},
+    .info = {.name = "dpmpp-2m",
+             .title = "DPM-Solver++(2M) on the probability-flow ODE (Lu et al. 2022)",
+             .default_steps = 30,
+             .evaluations = 1,
+             .digits = true,
+             .latent = true,
+             .aliases = aliases},
     .history = 1,
+    .habits = {.grid = SUMI__GRID_SOLVER,
+               .spacing = SUMI_SPACING_LINSPACE,
+               .scaled = true,
+               .rounds_karras = true,
+               .preferred = "karras"},
     .step = step,
 };

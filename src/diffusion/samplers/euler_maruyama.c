@@ -25,7 +25,12 @@ static sumi_status step(sumi__sampling *s) {
 }
 
 const sumi__sampler sumi__sampler_euler_maruyama = {
-    .info = {"euler-maruyama", "Euler-Maruyama on the reverse SDE (Song et al. 2021)", 250, 1, true},
+    .info = {.name = "euler-maruyama",
+             .title = "Euler-Maruyama on the reverse SDE (Song et al. 2021)",
+             .default_steps = 250,
+             .evaluations = 1,
+             .random = true,
+             .digits = true},
     .scratch = 1,
     .step = step,
 };

@@ -225,7 +225,9 @@ done:
 }
 
 const sumi__sampler sumi__sampler_ode_rk45 = {
-    .info = {"ode-rk45", "probability-flow ODE, adaptive Dormand-Prince 5(4) (Song et al. 2021)", 0, 0, false},
+    .info = {.name = "ode-rk45",
+             .title = "probability-flow ODE, adaptive Dormand-Prince 5(4) (Song et al. 2021)",
+             .digits = true},
     .scratch = 2,
     .step = step,
     .begin = begin,

@@ -32,7 +32,12 @@ done:
 }
 
 const sumi__sampler sumi__sampler_predictor_corrector = {
-    .info = {"predictor-corrector", "Langevin corrector and Euler-Maruyama predictor (Song et al. 2021)", 250, 2, true},
+    .info = {.name = "predictor-corrector",
+             .title = "Langevin corrector and Euler-Maruyama predictor (Song et al. 2021)",
+             .default_steps = 250,
+             .evaluations = 2,
+             .random = true,
+             .digits = true},
     .scratch = 2,
     .step = step,
 };
