@@ -100,6 +100,53 @@ static void clip_without_end(void **state) {
   assert_int_equal(rows[1], 4);
 }
 
+#define REFUSE(member, value)                                                                                          \
+  do {                                                                                                                 \
+    sumi__clip_text_config c_ = full;                                                                                  \
+    c_.member = value;                                                                                                 \
+    assert_int_equal(sumi__clip_text_check(*state, &c_), SUMI_INVALID);                                                \
+    assert_error(*state, "CLIP text", #member, #value);                                                                \
+  } while (0)
+
+static void clip_configs(void **state) {
+  sumi__clip_text_config full = tiny_clip(SUMI__CLIP_GELU, 97);
+  full.with_projection = true;
+  full.projection_dim = 24;
+  assert_ok(*state, sumi__clip_text_check(*state, &full));
+  REFUSE(vocab_size, 0);
+  REFUSE(hidden_size, -1);
+  REFUSE(intermediate_size, 0);
+  REFUSE(num_hidden_layers, 1000);
+  REFUSE(num_attention_heads, 5);
+  REFUSE(num_attention_heads, 0);
+  REFUSE(max_position_embeddings, 0);
+  REFUSE(hidden_act, 2);
+  REFUSE(layer_norm_eps, 0);
+  REFUSE(projection_dim, 0);
+  sumi__clip_act act;
+  assert_true(sumi__clip_act_find("gelu", &act) && act == SUMI__CLIP_GELU);
+  assert_true(sumi__clip_act_find("quick_gelu", &act) && act == SUMI__CLIP_QUICK_GELU);
+  assert_false(sumi__clip_act_find("relu", &act));
+}
+
+static void clip_inputs(void **state) {
+  const sumi__clip_text_config c = tiny_clip(SUMI__CLIP_GELU, 97);
+  static const char *const says[] = {"ids are [2, 17]", "embeddings are [2, 16, 31]", "3 layers are to be skipped"};
+  for (int i = 0; i < 3; i++) {
+    net m;
+    sumi__clip_text_outputs y;
+    net_open(&m, state, "", SUMI_F32);
+    sumi__clip_text_inputs x = {.ids = sumi_input(m.g, NULL, SUMI_I32, SUMI_SHAPE(2, i == 0 ? 17 : 16))};
+    if (i == 1) x.embeddings = sumi_input(m.g, NULL, SUMI_F32, SUMI_SHAPE(2, 16, 31));
+    if (i == 2) x.skip = 3;
+    assert_false(sumi__clip_text(&m.nn, &c, &x, &y));
+    assert_null(y.hidden);
+    assert_int_not_equal(sumi_graph_status(m.g), SUMI_OK);
+    assert_error(m.ctx, says[i]);
+    net_close(&m);
+  }
+}
+
 static int64_t clip_parameters(sumi_context *ctx, sumi__clip_text_config c) {
   sumi_graph *g = NULL;
   sumi__clip_text_outputs y;
@@ -121,8 +168,9 @@ static void full_size(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(clip_l),           cmocka_unit_test(clip_h),    cmocka_unit_test(clip_legacy),
-      cmocka_unit_test(clip_without_end), cmocka_unit_test(full_size),
+      cmocka_unit_test(clip_l),           cmocka_unit_test(clip_h),       cmocka_unit_test(clip_legacy),
+      cmocka_unit_test(clip_without_end), cmocka_unit_test(clip_configs), cmocka_unit_test(clip_inputs),
+      cmocka_unit_test(full_size),
   };
   return cmocka_run_group_tests(tests, support_setup, support_teardown);
 }

@@ -157,6 +157,22 @@ static void unet_embeddings(void **state) {
   check_unet(state, "unet_unclip", c, 4, 4);
 }
 
+/* The same on every instruction set that the processor has, with two threads. */
+static void unet_every_instruction_set(void **state) {
+  const sumi__unet2d_config c = sd2();
+  (void)state;
+  for (int isa = 0; isa <= (int)sumi__isa_detect(); isa++) {
+    const sumi_context_options options = {.threads = 2, .max_isa = sumi__isa_name((sumi__isa)isa)};
+    sumi_context *ctx = NULL;
+    assert_int_equal(sumi_context_create(&options, &ctx), SUMI_OK);
+    print_message("  %s\n", options.max_isa);
+    void *other = ctx;
+    check_unet_in(&other, "unet_sd2", &c, 8, 8, SUMI_F32, tight);
+    check_unet_in(&other, "unet_sd2", &c, 8, 8, SUMI_BF16, loose);
+    sumi_context_free(ctx);
+  }
+}
+
 /* Gradients for what goes in: of the sum of the result times the script's signs. */
 static void unet_gradients(void **state) {
   const sumi__unet2d_config c = base();
@@ -217,29 +233,104 @@ static void unet_context_apart(void **state) {
   net_close(&before);
 }
 
-static void unet_refusals(void **state) {
-  net m;
-  sumi__unet2d_config c = base();
-  c.num_attention_heads[1] = 5;
-  assert_int_equal(sumi__unet2d_check(*state, &c), SUMI_INVALID);
-  assert_error(*state, "num_attention_heads[1]", "64");
-  c = base();
-  c.block_out_channels[1] = 40;
-  assert_int_equal(sumi__unet2d_check(*state, &c), SUMI_INVALID);
-  assert_error(*state, "block_out_channels[1]", "40");
-  c = base();
-  c.layers_per_block = 1000;
-  assert_int_equal(sumi__unet2d_check(*state, &c), SUMI_INVALID);
-  assert_error(*state, "layers_per_block", "1000");
+/* Each member that is out of range is named, with what it was. */
+static void assert_refused(sumi_context *ctx, sumi__unet2d_config c, const char *member, const char *value) {
+  assert_int_equal(sumi__unet2d_check(ctx, &c), SUMI_INVALID);
+  assert_error(ctx, "U-Net", member, value);
+}
 
-  c = base();
-  net_open(&m, state, "", SUMI_F32);
-  sumi_tensor *sample = sumi_input(m.g, NULL, SUMI_F32, SUMI_SHAPE(2, 8, 8, 4));
-  sumi_tensor *times = sumi_input(m.g, NULL, SUMI_F32, SUMI_SHAPE(2));
-  assert_null(sumi__unet2d(&m.nn, &c, sample, times, sumi_input(m.g, NULL, SUMI_F32, SUMI_SHAPE(2, 5, 31)), NULL));
-  assert_int_equal(sumi_graph_status(m.g), SUMI_SHAPE);
-  assert_error(*state, "context", "[2, 5, 31]", "32");
-  net_close(&m);
+#define REFUSE(member, value)                                                                                          \
+  do {                                                                                                                 \
+    sumi__unet2d_config c_ = full;                                                                                     \
+    c_.member = value;                                                                                                 \
+    assert_refused(*state, c_, #member, #value);                                                                       \
+  } while (0)
+
+static void unet_configs(void **state) {
+  sumi__unet2d_config full = xl();
+  full.addition_text_time = true;
+  full.addition_time_embed_dim = 8;
+  full.projection_class_embeddings_input_dim = 68;
+  full.class_embed_type = SUMI__UNET2D_CLASS_EMBEDDING;
+  full.num_class_embeds = 10;
+  assert_ok(*state, sumi__unet2d_check(*state, &full));
+  REFUSE(in_channels, 0);
+  REFUSE(out_channels, -1);
+  REFUSE(block_out_channels[1], 40);
+  REFUSE(block_out_channels[0], 0);
+  REFUSE(layers_per_block, 1000);
+  REFUSE(num_attention_heads[1], 5);
+  REFUSE(cross_attention_dim, 0);
+  REFUSE(norm_num_groups, 0);
+  REFUSE(norm_eps, 0);
+  REFUSE(norm_eps, 2);
+  REFUSE(freq_shift, 2);
+  REFUSE(time_cond_proj_dim, -3);
+  REFUSE(num_class_embeds, 0);
+  REFUSE(addition_time_embed_dim, 7);
+  REFUSE(addition_time_embed_dim, 2);
+  REFUSE(projection_class_embeddings_input_dim, 0);
+  full.levels = 9;
+  assert_refused(*state, full, "block_out_channels", "9");
+  full.levels = 2;
+  full.transformer_layers_per_block[1] = 99;
+  assert_refused(*state, full, "transformer_layers_per_block", "99");
+  full = base();
+  full.norm_num_groups = 3;
+  full.block_out_channels[0] = 33;
+  full.block_out_channels[1] = 66;
+  full.num_attention_heads[0] = full.num_attention_heads[1] = 3;
+  assert_refused(*state, full, "block_out_channels[0]", "33"); /* of which no half is for cosines */
+}
+
+typedef struct wrong_input {
+  sumi_shape sample, timesteps, context;
+  const char *says;
+} wrong_input;
+
+static void unet_inputs(void **state) {
+  const sumi__unet2d_config c = base();
+  const wrong_input wrong[] = {
+      {SUMI_SHAPE(2, 8, 8, 4), SUMI_SHAPE(2), SUMI_SHAPE(2, 5, 31), "context is [2, 5, 31]"},
+      {SUMI_SHAPE(2, 8, 8, 4), SUMI_SHAPE(2), SUMI_SHAPE(1, 5, 32), "context is [1, 5, 32]"},
+      {SUMI_SHAPE(2, 8, 8, 4), SUMI_SHAPE(1), SUMI_SHAPE(2, 5, 32), "timesteps are f32 [1]"},
+      {SUMI_SHAPE(2, 8, 8, 9), SUMI_SHAPE(2), SUMI_SHAPE(2, 5, 32), "sample is [2, 8, 8, 9]"},
+      {SUMI_SHAPE(8, 8, 4), SUMI_SHAPE(2), SUMI_SHAPE(2, 5, 32), "sample is [8, 8, 4]"},
+      {SUMI_SHAPE(2, 8, 8, 4), SUMI_SHAPE(2), SUMI_SCALAR, "neither a context"},
+  };
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    net m;
+    net_open(&m, state, "", SUMI_F32);
+    sumi_tensor *sample = sumi_input(m.g, NULL, SUMI_F32, wrong[i].sample);
+    sumi_tensor *times = sumi_input(m.g, NULL, SUMI_F32, wrong[i].timesteps);
+    sumi_tensor *context = wrong[i].context.rank > 0 ? sumi_input(m.g, NULL, SUMI_F32, wrong[i].context) : NULL;
+    assert_null(sumi__unet2d(&m.nn, &c, sample, times, context, NULL));
+    assert_int_not_equal(sumi_graph_status(m.g), SUMI_OK);
+    assert_error(m.ctx, wrong[i].says);
+    net_close(&m);
+  }
+}
+
+/* Models that want more than a time and a text say so. */
+static void unet_missing_extras(void **state) {
+  static const char *const says[] = {"text_embeds", "class_labels are missing", "timestep_cond is missing"};
+  for (int i = 0; i < 3; i++) {
+    net m;
+    sumi__unet2d_config c = base();
+    c.addition_text_time = i == 0;
+    c.addition_time_embed_dim = 8;
+    c.projection_class_embeddings_input_dim = 68;
+    if (i == 1) c.class_embed_type = SUMI__UNET2D_CLASS_TIMESTEP;
+    if (i == 2) c.time_cond_proj_dim = 12;
+    net_open(&m, state, "", SUMI_F32);
+    sumi_tensor *sample = sumi_input(m.g, NULL, SUMI_F32, SUMI_SHAPE(2, 8, 8, 4));
+    sumi_tensor *times = sumi_input(m.g, NULL, SUMI_F32, SUMI_SHAPE(2));
+    sumi_tensor *context = sumi_input(m.g, NULL, SUMI_F32, SUMI_SHAPE(2, 5, 32));
+    assert_null(sumi__unet2d(&m.nn, &c, sample, times, context, NULL));
+    assert_int_not_equal(sumi_graph_status(m.g), SUMI_OK);
+    assert_error(m.ctx, says[i]);
+    net_close(&m);
+  }
 }
 
 static int64_t unet_parameters(sumi_context *ctx, sumi__unet2d_config c) {
@@ -271,10 +362,17 @@ static void full_size(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(unet_sd1),           cmocka_unit_test(unet_sd2),
-      cmocka_unit_test(unet_odd_sides),     cmocka_unit_test(unet_input_channels),
-      cmocka_unit_test(unet_embeddings),    cmocka_unit_test(unet_gradients),
-      cmocka_unit_test(unet_context_apart), cmocka_unit_test(unet_refusals),
+      cmocka_unit_test(unet_sd1),
+      cmocka_unit_test(unet_sd2),
+      cmocka_unit_test(unet_odd_sides),
+      cmocka_unit_test(unet_input_channels),
+      cmocka_unit_test(unet_embeddings),
+      cmocka_unit_test(unet_every_instruction_set),
+      cmocka_unit_test(unet_gradients),
+      cmocka_unit_test(unet_context_apart),
+      cmocka_unit_test(unet_configs),
+      cmocka_unit_test(unet_inputs),
+      cmocka_unit_test(unet_missing_extras),
       cmocka_unit_test(full_size),
   };
   return cmocka_run_group_tests(tests, support_setup, support_teardown);

@@ -181,6 +181,31 @@ static void vae_coder_refusals(void **state) {
   net_close(&m);
 }
 
+#define REFUSE(member, value)                                                                                          \
+  do {                                                                                                                 \
+    sumi__autoencoder_kl_config c_ = full;                                                                             \
+    c_.member = value;                                                                                                 \
+    assert_int_equal(sumi__autoencoder_kl_check(*state, &c_), SUMI_INVALID);                                           \
+    assert_error(*state, "VAE", #member, #value);                                                                      \
+  } while (0)
+
+static void vae_configs(void **state) {
+  const sumi__autoencoder_kl_config full = vae_f2();
+  assert_ok(*state, sumi__autoencoder_kl_check(*state, &full));
+  REFUSE(in_channels, 0);
+  REFUSE(out_channels, 0);
+  REFUSE(latent_channels, -4);
+  REFUSE(block_out_channels[1], 33);
+  REFUSE(layers_per_block, 0);
+  REFUSE(norm_num_groups, 0);
+  REFUSE(scaling_factor, 0);
+  REFUSE(shift_factor, 1e+09);
+  sumi__autoencoder_kl_config c = full;
+  c.levels = 9;
+  assert_int_equal(sumi__autoencoder_kl_check(*state, &c), SUMI_INVALID);
+  assert_error(*state, "block_out_channels", "9");
+}
+
 static int64_t vae_parameters(sumi_context *ctx, sumi__autoencoder_kl_config c) {
   sumi_graph *g = NULL;
   assert_ok(ctx, sumi_graph_create(ctx, &g));
@@ -200,7 +225,8 @@ static void full_size(void **state) { assert_int_equal(vae_parameters(*state, su
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(vae_with_all),      cmocka_unit_test(vae_without),        cmocka_unit_test(vae_tiles),
-      cmocka_unit_test(vae_logvar_bounds), cmocka_unit_test(vae_coder_refusals), cmocka_unit_test(full_size),
+      cmocka_unit_test(vae_logvar_bounds), cmocka_unit_test(vae_coder_refusals), cmocka_unit_test(vae_configs),
+      cmocka_unit_test(full_size),
   };
   return cmocka_run_group_tests(tests, support_setup, support_teardown);
 }

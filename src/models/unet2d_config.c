@@ -85,7 +85,7 @@ static sumi_status check_embeddings(sumi_context *ctx, const sumi__unet2d_config
   if (c->class_embed_type == SUMI__UNET2D_CLASS_EMBEDDING)
     SUMI_TRY(check_size(ctx, "num_class_embeds", c->num_class_embeds, 1, MOST_CLASSES));
   if (c->addition_text_time) {
-    SUMI_TRY(check_size(ctx, "addition_time_embed_dim", c->addition_time_embed_dim, 2, WIDEST));
+    SUMI_TRY(check_size(ctx, "addition_time_embed_dim", c->addition_time_embed_dim, 4, WIDEST));
     SUMI_CHECK(ctx, c->addition_time_embed_dim % 2 == 0, SUMI_INVALID,
                "U-Net: addition_time_embed_dim is %lld, expected an even number",
                (long long)c->addition_time_embed_dim);
