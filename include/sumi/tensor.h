@@ -230,12 +230,21 @@ SUMI_API sumi_tensor *sumi_hinge_loss(sumi_graph *g, sumi_tensor *x, bool real);
 SUMI_API sumi_status sumi_backend_cpu(sumi_context *ctx, sumi_backend **out);
 SUMI_API void sumi_backend_free(sumi_backend *backend);
 
+/* How far 3x3 convolutions may go from the plain algorithm for speed (Winograd's, arXiv:1509.09308). Errors are of one
+ * convolution of 320 channels relative to its result, which bf16 itself makes 1.6e-3. */
+typedef enum sumi_winograd {
+  SUMI_WINOGRAD_CAREFUL, /* the default: f32 products on tiles of 4x4 (1.5e-6), bf16 ones on 2x2 (3.5e-3) */
+  SUMI_WINOGRAD_FAST,    /* bf16 products on tiles of 4x4 as well (1.1e-2) */
+  SUMI_WINOGRAD_OFF      /* the plain algorithm */
+} sumi_winograd;
+
 typedef struct sumi_compile_options {
   /* Weights do not change after compilation: they are packed for the kernels once, and what depends on weights and
    * constants alone is computed once. */
   bool frozen;
   /* Run the naive reference kernels and fuse nothing: slow, for checking. */
   bool reference;
+  sumi_winograd winograd;
 } sumi_compile_options;
 
 /* Compiles the outputs (and what they need) into a program, which does not refer to the graph any more. options may

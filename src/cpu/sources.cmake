@@ -18,7 +18,8 @@ list(APPEND SUMI_SOURCES
   src/cpu/rows.c
   src/cpu/taps.c
   src/cpu/thin_conv.c
-  src/cpu/weight_grad.c)
+  src/cpu/weight_grad.c
+  src/cpu/winograd.c)
 
 # These are compiled once for each instruction set; src/cpu/isa/dispatch.h has the rules.
 set(SUMI_ISA_SOURCES
@@ -38,7 +39,8 @@ set(SUMI_ISA_SOURCES
   src/cpu/isa/rows.c
   src/cpu/isa/taps.c
   src/cpu/isa/thin_conv.c
-  src/cpu/isa/weight_grad.c)
+  src/cpu/isa/weight_grad.c
+  src/cpu/isa/winograd.c)
 
 function(sumi_isa name)
   set(objects sumi_isa_${name})

@@ -8,7 +8,9 @@
 typedef struct sumi__prep {
   sumi_context *ctx;
   const sumi__node *node;
+  const sumi_compile_options *options;
   int threads;
+  bool fixed[SUMI__MAX_INPUTS]; /* inputs that never change, and so are packed only once */
   /* Answers: */
   void *state;                           /* the kernel's own; given back to it in each call and to `destroy` */
   size_t scratch_bytes;                  /* workspace for a run, shared with other kernels */

@@ -70,10 +70,12 @@ static sumi_status classify(sumi_program *p, bool frozen) {
   return SUMI_OK;
 }
 
-static sumi_status choose_kernel(sumi_program *p, sumi__step *s, bool reference) {
+static sumi_status choose_kernel(sumi_program *p, sumi__step *s, const sumi_compile_options *options) {
   static const sumi__kernel *const none[] = {NULL};
-  const sumi__kernel *const *list = reference ? none : p->backend->kernels(p->backend, s->call.node->op);
-  const sumi__prep fresh = {.ctx = p->ctx, .node = s->call.node, .threads = p->ctx->threads};
+  const sumi__node *n = s->call.node;
+  const sumi__kernel *const *list = options->reference ? none : p->backend->kernels(p->backend, n->op);
+  sumi__prep fresh = {.ctx = p->ctx, .node = n, .options = options, .threads = p->ctx->threads};
+  for (int i = 0; i < n->n_inputs; i++) fresh.fixed[i] = root_of(p, n->inputs[i])->fixed;
   for (;; list++) {
     const sumi__kernel *kernel = *list ? *list : &sumi__reference_kernel;
     s->prep = fresh;
@@ -88,7 +90,7 @@ static sumi_status choose_kernel(sumi_program *p, sumi__step *s, bool reference)
                     p->backend->name);
 }
 
-static sumi_status make_steps(sumi_program *p, bool reference) {
+static sumi_status make_steps(sumi_program *p, const sumi_compile_options *options) {
   p->steps = sumi__alloc_array(p->ctx, p->g->n_nodes, sizeof *p->steps);
   if (!p->steps) return SUMI_NO_MEMORY;
   for (size_t k = 0; k < p->g->n_nodes; k++) {
@@ -98,9 +100,10 @@ static sumi_status make_steps(sumi_program *p, bool reference) {
     sumi__step *s = &p->steps[p->n_steps++];
     s->call = (sumi__call){.ctx = p->ctx, .node = n, .threads = p->ctx->threads};
     s->fixed = value_of(p, n->outputs[0])->fixed;
-    sumi_status status = choose_kernel(p, s, reference);
+    sumi_status status = choose_kernel(p, s, options);
     if (status != SUMI_OK) return status;
     s->call.state = s->prep.state;
+    s->prep.options = NULL; /* the caller's */
     if (!s->fixed) p->info.flops += n->op->flops ? n->op->flops(n) : 0.0;
     if (!s->fixed) p->info.steps++;
   }
@@ -341,7 +344,7 @@ sumi_status sumi_compile(sumi_backend *backend, sumi_graph *g, int n, sumi_tenso
   if (status == SUMI_OK) status = make_ports(p, g, map, n, outputs);
   if (status == SUMI_OK && backend->fuses && !chosen.reference) status = fuse(p);
   if (status == SUMI_OK) status = classify(p, chosen.frozen);
-  if (status == SUMI_OK) status = make_steps(p, chosen.reference);
+  if (status == SUMI_OK) status = make_steps(p, &chosen);
   if (status == SUMI_OK) status = plan_memory(p);
   if (status == SUMI_OK) status = allocate(p);
   if (status == SUMI_OK) status = compute_fixed(p);

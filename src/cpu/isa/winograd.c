@@ -1,0 +1,292 @@
+/* The loops of cpu/winograd.h. The transformations are those for the points 0, +-a, +-b and infinity, written for each
+ * vector of channels. With a = 5/8 and b = 3/2 the error of F(4x4) is less than half of that with 1 and 2, and all
+ * constants are exact. */
+#include "cpu/winograd.h"
+
+#include "cpu/isa/panel.h"
+#include "cpu/isa/tile.h"
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+enum { SIDE = SUMI__WINOGRAD_MAX_SIDE };
+#define PA 0.625f
+#define PB 1.5f
+#define PA2 (PA * PA)
+#define PB2 (PB * PB)
+
+/* ---- One dimension: element k is x[k * step] ---- */
+
+/* What a tile's pixels are multiplied with. */
+ALWAYS_INLINE void transform_pixels(vf *x, int step, int m) {
+  const vf x0 = x[0], x1 = x[step], x2 = x[2 * step], x3 = x[3 * step];
+  if (m == 2) {
+    x[0] = x0 - x2;
+    x[step] = x1 + x2;
+    x[2 * step] = x2 - x1;
+    x[3 * step] = x1 - x3;
+    return;
+  }
+  const vf x4 = x[4 * step], x5 = x[5 * step];
+  const vf even_a = x4 - PB2 * x2, odd_a = x3 - PB2 * x1, even_b = x4 - PA2 * x2, odd_b = x3 - PA2 * x1;
+  x[0] = (PA2 * PB2) * x0 - (PA2 + PB2) * x2 + x4;
+  x[step] = even_a + PA * odd_a;
+  x[2 * step] = even_a - PA * odd_a;
+  x[3 * step] = even_b + PB * odd_b;
+  x[4 * step] = even_b - PB * odd_b;
+  x[5 * step] = (PA2 * PB2) * x1 - (PA2 + PB2) * x3 + x5;
+}
+
+/* What the three taps of a filter become: m + 2 of them. */
+ALWAYS_INLINE void transform_filter(vf *x, int step, int m) {
+  const vf x0 = x[0], x1 = x[step], x2 = x[2 * step];
+  if (m == 2) {
+    x[step] = 0.5f * (x0 + x2 + x1);
+    x[2 * step] = 0.5f * (x0 + x2 - x1);
+    x[3 * step] = x2;
+    return;
+  }
+  const float na = 1.0f / (2.0f * PA2 * (PA2 - PB2)), nb = 1.0f / (2.0f * PB2 * (PB2 - PA2));
+  const vf even_a = na * (x0 + PA2 * x2), even_b = nb * (x0 + PB2 * x2);
+  x[0] = (1.0f / (PA2 * PB2)) * x0;
+  x[step] = even_a + (na * PA) * x1;
+  x[2 * step] = even_a - (na * PA) * x1;
+  x[3 * step] = even_b + (nb * PB) * x1;
+  x[4 * step] = even_b - (nb * PB) * x1;
+  x[5 * step] = x2;
+}
+
+/* The m results. */
+ALWAYS_INLINE void transform_sums(vf *x, int step, int m) {
+  const vf x0 = x[0], x1 = x[step], x2 = x[2 * step], x3 = x[3 * step];
+  if (m == 2) {
+    x[0] = x0 + x1 + x2;
+    x[step] = x1 - x2 - x3;
+    return;
+  }
+  const vf x4 = x[4 * step], x5 = x[5 * step];
+  const vf even_a = x1 + x2, odd_a = x1 - x2, even_b = x3 + x4, odd_b = x3 - x4;
+  x[0] = x0 + even_a + even_b;
+  x[step] = PA * odd_a + PB * odd_b;
+  x[2 * step] = PA2 * even_a + PB2 * even_b;
+  x[3 * step] = (PA * PA2) * odd_a + (PB * PB2) * odd_b + x5;
+}
+
+/* ---- Types ---- */
+
+/* Channels [c, c + V) of a row of `count`, zeros behind the last. */
+ALWAYS_INLINE vf load_channels(const void *p, sumi_dtype dtype, int64_t at, int64_t c, int64_t count) {
+  if (c + V <= count) return vload_as(p, dtype, at + c);
+  return c < count ? vload_as_n(p, dtype, at + c, count - c) : vzero();
+}
+
+/* Two vectors of channels that follow one another as one of pairs. */
+ALWAYS_INLINE vf join_pairs(vf low, vf high) {
+#if defined(SUMI__SIMD_PAIRS)
+  return (vf)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
+#else
+  (void)high;
+  return low;
+#endif
+}
+
+ALWAYS_INLINE void store_channels(void *p, sumi_dtype dtype, int64_t at, vf x, int64_t n) {
+#if defined(SUMI__SIMD_PAIRS)
+  if (dtype == SUMI_BF16) { /* as vto_bf16, but that subnormal numbers become zero */
+    _mm256_mask_storeu_epi16((uint16_t *)p + at, vfirst(n), (__m256i)_mm512_cvtneps_pbh((__m512)x));
+    return;
+  }
+#endif
+  if (n == V)
+    vstore_as(p, dtype, at, x);
+  else
+    vstore_as_n(p, dtype, at, x, n);
+}
+
+/* ---- Filters ---- */
+
+/* V input channels from `c` of output channel `o`, transformed. */
+ALWAYS_INLINE void one_filter(const sumi__winograd_packing *k, int64_t o, int64_t c, vf *x, int m) {
+  const sumi__winograd *p = k->p;
+  for (int h = 0; h < 3; h++) {
+    for (int w = 0; w < 3; w++)
+      x[h * SIDE + w] =
+          o < p->o ? load_channels(k->filters, p->w_dtype, ((o * 3 + h) * 3 + w) * p->i, c, p->i) : vzero();
+    transform_filter(x + h * SIDE, 1, m);
+  }
+  for (int w = 0; w < m + 2; w++) transform_filter(x + w, SIDE, m);
+}
+
+/* V output channels from `o` by V units of input channels from `unit`, for all positions. */
+ALWAYS_INLINE void pack_square(const sumi__winograd_packing *k, int64_t o, int64_t unit, int m, bool pairs) {
+  const sumi__winograd *p = k->p;
+  const int64_t panel = o / PANEL_COLUMNS * PANEL_COLUMNS;
+  const int vectors = panel_vectors(p->columns, panel), part = pairs ? 2 : 1;
+  vf rows[SUMI__WINOGRAD_MAX][SUMI__SIMD_WIDTH], low[SUMI__WINOGRAD_MAX], high[SUMI__WINOGRAD_MAX];
+  for (int r = 0; r < V; r++) {
+    one_filter(k, o + r, unit * part, low, m);
+    if (pairs) one_filter(k, o + r, unit * part + V, high, m);
+    for (int f = 0; f < (m + 2) * (m + 2); f++) {
+      const int at = f / (m + 2) * SIDE + f % (m + 2);
+      rows[f][r] = pairs ? join_pairs(low[at], high[at]) : low[at];
+    }
+  }
+  for (int f = 0; f < (m + 2) * (m + 2); f++) {
+    float *to = k->packed + f * p->units * p->columns + panel * p->units + unit * vectors * V + (o - panel);
+    tile_transpose_vectors(rows[f]);
+    for (int u = 0; u < V; u++) vstore(to + u * vectors * V, rows[f][u]);
+  }
+}
+
+void SUMI__ISA_NAME(sumi__cpu_winograd_pack)(void *packing, int64_t begin, int64_t end, int worker) {
+  const sumi__winograd_packing *k = packing;
+  (void)worker;
+  for (int64_t o = begin * V; o < end * V; o += V)
+    for (int64_t unit = 0; unit < k->p->units; unit += V) {
+#if defined(SUMI__SIMD_PAIRS)
+      if (k->p->pairs && k->p->m == 2) pack_square(k, o, unit, 2, true);
+      if (k->p->pairs && k->p->m == 4) pack_square(k, o, unit, 4, true);
+#endif
+      if (!k->p->pairs && k->p->m == 2) pack_square(k, o, unit, 2, false);
+      if (!k->p->pairs && k->p->m == 4) pack_square(k, o, unit, 4, false);
+    }
+}
+
+/* ---- Pixels ---- */
+
+typedef struct tile_place {
+  int64_t n, h, w; /* picture, first row and column of its results */
+} tile_place;
+
+static tile_place place_of_tile(const sumi__winograd *p, int64_t tile) {
+  const int64_t w = tile % p->tiles_w, h = tile / p->tiles_w % p->tiles_h;
+  return (tile_place){tile / (p->tiles_w * p->tiles_h), h * p->m, w * p->m};
+}
+
+/* The tile's pixels, or zeros around the picture. */
+static void point(const sumi__winograd_run *run, int64_t tile, const void **pixels) {
+  const sumi__winograd *p = run->p;
+  const tile_place t = place_of_tile(p, tile);
+  const int64_t bytes = p->i * (int64_t)sumi_dtype_bytes(p->x_dtype);
+  for (int64_t h = t.h - p->pad_top, y = 0; y < p->m + 2; y++, h++)
+    for (int64_t w = t.w - p->pad_left, x = 0; x < p->m + 2; x++, w++)
+      pixels[y * SIDE + x] = h < 0 || w < 0 || h >= p->h || w >= p->w
+                                 ? (const void *)run->zeros
+                                 : (const char *)run->x + ((t.n * p->h + h) * p->w + w) * bytes;
+}
+
+ALWAYS_INLINE void one_tile(const void *const *pixels, sumi_dtype dtype, int64_t c, int64_t count, vf *x, int m) {
+  for (int h = 0; h < m + 2; h++) {
+    for (int w = 0; w < m + 2; w++) x[h * SIDE + w] = load_channels(pixels[h * SIDE + w], dtype, 0, c, count);
+    transform_pixels(x + h * SIDE, 1, m);
+  }
+  for (int w = 0; w < m + 2; w++) transform_pixels(x + w, SIDE, m);
+}
+
+ALWAYS_INLINE void tiles_as(const sumi__winograd_run *run, int64_t begin, int64_t end, int m, bool pairs,
+                            sumi_dtype dtype) {
+  const sumi__winograd *p = run->p;
+  const void *pixels[SUMI__WINOGRAD_MAX];
+  for (int64_t tile = begin; tile < end; tile++) {
+    point(run, run->first + tile, pixels);
+    for (int64_t unit = 0; unit < p->units; unit += V) {
+      vf low[SUMI__WINOGRAD_MAX], high[SUMI__WINOGRAD_MAX];
+      float *to = run->a + tile * p->units + unit;
+      one_tile(pixels, dtype, unit * (pairs ? 2 : 1), p->i, low, m);
+      if (pairs) one_tile(pixels, dtype, unit * 2 + V, p->i, high, m);
+      for (int h = 0; h < m + 2; h++)
+        for (int w = 0; w < m + 2; w++, to += p->a_position)
+          vstore(to, pairs ? join_pairs(low[h * SIDE + w], high[h * SIDE + w]) : low[h * SIDE + w]);
+    }
+  }
+}
+
+void SUMI__ISA_NAME(sumi__cpu_winograd_pixels)(void *run_, int64_t begin, int64_t end, int worker) {
+  const sumi__winograd_run *run = run_;
+  const int m = run->p->m;
+  const bool bf16 = run->p->x_dtype == SUMI_BF16;
+  (void)worker;
+#if defined(SUMI__SIMD_PAIRS)
+  if (run->p->pairs && m == 2) tiles_as(run, begin, end, 2, true, SUMI_BF16);
+  if (run->p->pairs && m == 4) tiles_as(run, begin, end, 4, true, SUMI_BF16);
+  if (run->p->pairs) return;
+#endif
+  if (bf16 && m == 2) tiles_as(run, begin, end, 2, false, SUMI_BF16);
+  if (bf16 && m == 4) tiles_as(run, begin, end, 4, false, SUMI_BF16);
+  if (!bf16 && m == 2) tiles_as(run, begin, end, 2, false, SUMI_F32);
+  if (!bf16 && m == 4) tiles_as(run, begin, end, 4, false, SUMI_F32);
+}
+
+/* ---- Products and results ---- */
+
+/* Results of one tile for V output channels from `o`; sums are those of position 0, in this vector. */
+ALWAYS_INLINE void one_result(const sumi__winograd_run *run, const tile_place *t, const float *sums, int64_t o, int m,
+                              sumi_dtype dtype) {
+  const sumi__winograd *p = run->p;
+  const int64_t n = sumi__min_i64(V, p->o - o);
+  const int64_t rows = sumi__min_i64(m, p->oh - t->h), columns = sumi__min_i64(m, p->ow - t->w);
+  const vf bias = run->bias ? (n == V ? vload(run->bias + o) : vload_n(run->bias + o, n)) : vzero();
+  vf x[SUMI__WINOGRAD_MAX];
+  for (int h = 0; h < m + 2; h++) {
+    for (int w = 0; w < m + 2; w++) x[h * SIDE + w] = vload(sums + (h * (m + 2) + w) * p->c_position);
+    transform_sums(x + h * SIDE, 1, m);
+  }
+  for (int w = 0; w < m; w++) transform_sums(x + w, SIDE, m);
+  for (int h = 0; h < m; h++)
+    for (int w = 0; w < m; w++)
+      if (h < rows && w < columns)
+        store_channels(run->y, dtype, ((t->n * p->oh + t->h + h) * p->ow + t->w + w) * p->o + o, x[h * SIDE + w] + bias,
+                       n);
+}
+
+ALWAYS_INLINE void results_as(const sumi__winograd_run *run, const float *c, int64_t first, int64_t count,
+                              int64_t column, int vectors, int m, sumi_dtype dtype) {
+  for (int64_t tile = 0; tile < count; tile++) {
+    const tile_place t = place_of_tile(run->p, run->first + first + tile);
+    for (int v = 0; v < vectors; v++) one_result(run, &t, c + tile * PANEL_COLUMNS + v * V, column + v * V, m, dtype);
+  }
+}
+
+static void results(const sumi__winograd_run *run, const float *c, int64_t first, int64_t count, int64_t column,
+                    int vectors) {
+  const bool bf16 = run->p->y_dtype == SUMI_BF16;
+  if (bf16 && run->p->m == 2) results_as(run, c, first, count, column, vectors, 2, SUMI_BF16);
+  if (bf16 && run->p->m == 4) results_as(run, c, first, count, column, vectors, 4, SUMI_BF16);
+  if (!bf16 && run->p->m == 2) results_as(run, c, first, count, column, vectors, 2, SUMI_F32);
+  if (!bf16 && run->p->m == 4) results_as(run, c, first, count, column, vectors, 4, SUMI_F32);
+}
+
+/* Tiles [first, first + rows) of the block by the panel at `column`. */
+static void multiply(const sumi__winograd_run *run, float *c, int64_t first, int64_t rows, int64_t column,
+                     int vectors) {
+  const sumi__winograd *p = run->p;
+  panel_product q = {.a_row = p->units, .c_row = PANEL_COLUMNS, .steps = p->units, .fresh = true};
+  for (int f = 0; f < (p->m + 2) * (p->m + 2); f++) {
+    q.b = run->filters + (f * p->columns + column) * p->units;
+    for (int64_t r = 0; r < rows; r += PANEL_ROWS) {
+      q.a = run->a + f * p->a_position + (first + r) * p->units;
+      q.c = c + f * p->c_position + r * PANEL_COLUMNS;
+      panel_multiply(&q, vectors, p->pairs);
+    }
+  }
+}
+
+void SUMI__ISA_NAME(sumi__cpu_winograd_products)(void *run_, int64_t begin, int64_t end, int worker) {
+  const sumi__winograd_run *run = run_;
+  const sumi__winograd *p = run->p;
+  const int64_t rows = (run->count + PANEL_ROWS - 1) / PANEL_ROWS;
+  float *c = run->c + worker * run->c_worker;
+  for (int64_t column = 0; column < p->columns; column += PANEL_COLUMNS) {
+    const int vectors = panel_vectors(p->columns, column);
+    const int64_t base = column / V * rows;
+    /* The same rounding at both ends of a range: neighbours meet. */
+    const int64_t from = sumi__max_i64(0, begin - base + vectors - 1) / vectors;
+    const int64_t to = sumi__min_i64(rows, sumi__max_i64(0, end - base + vectors - 1) / vectors);
+    for (int64_t first = from * PANEL_ROWS; first < to * PANEL_ROWS; first += p->segment) {
+      const int64_t count = sumi__min_i64(p->segment, to * PANEL_ROWS - first);
+      multiply(run, c, first, count, column, vectors);
+      results(run, c, first, sumi__min_i64(count, run->count - first), column, vectors);
+    }
+  }
+}
+
+int SUMI__ISA_NAME(sumi__cpu_winograd_rows)(void) { return PANEL_ROWS; }

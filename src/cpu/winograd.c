@@ -1,0 +1,154 @@
+/* When Winograd's algorithm is chosen for a convolution, and how its work is cut. */
+#include "cpu/winograd.h"
+
+#include "cpu/cpu.h"
+#include "ops/attrs.h"
+
+#include <string.h>
+
+/* The block's pixels are 6 MB, and a thread's sums 900 KB: a part of a third-level cache, and a second-level one. */
+enum { ROWS = 8, PANEL = 48, BLOCK_UNITS = 3 << 19, MIN_BLOCK = 32, SEGMENT = 128 };
+
+/* What a byte of packed filters is worth: 2 cycles, or on two cores at 3.7 GHz a quarter of a millisecond for each
+ * megabyte. It makes small feature maps of many channels take the smaller tiles, or the plain algorithm. */
+#define BYTE_PRICE 2.0
+
+static int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+static int64_t positions(const sumi__winograd *p) { return (p->m + 2) * (p->m + 2); }
+
+static sumi__winograd geometry(const sumi__prep *prep, int m, bool pairs) {
+  const sumi__conv_attrs *a = prep->node->attrs;
+  const sumi_tensor *x = prep->node->inputs[0], *y = prep->node->outputs[0];
+  const sumi__isa isa = prep->ctx->isa;
+  sumi__winograd p = {.m = m,
+                      .pairs = pairs,
+                      .x_dtype = x->dtype,
+                      .w_dtype = prep->node->inputs[1]->dtype,
+                      .y_dtype = y->dtype,
+                      .n = x->shape.dims[0],
+                      .h = a->height,
+                      .w = a->width,
+                      .i = x->shape.dims[3],
+                      .oh = y->shape.dims[1],
+                      .ow = y->shape.dims[2],
+                      .o = y->shape.dims[3],
+                      .pad_top = a->pad_top,
+                      .pad_left = a->pad_left,
+                      .vector = isa >= SUMI__ISA_AVX512 ? 16
+                                : isa >= SUMI__ISA_AVX2 ? 8
+                                                        : 4};
+  p.tiles_h = (p.oh + m - 1) / m;
+  p.tiles_w = (p.ow + m - 1) / m;
+  p.tiles = p.n * p.tiles_h * p.tiles_w;
+  p.units = up(p.i, p.vector * (pairs ? 2 : 1)) / (pairs ? 2 : 1);
+  p.columns = up(p.o, p.vector);
+  p.block = sumi__max_i64(MIN_BLOCK, BLOCK_UNITS / (positions(&p) * p.units) / ROWS * ROWS);
+  p.block = sumi__min_i64(p.block, up(p.tiles, ROWS));
+  p.segment = sumi__min_i64(SEGMENT, p.block);
+  /* An odd number of cache lines more than the data, so that the positions of a tile fall into different sets. */
+  p.a_position = up(p.block * p.units, 16) | 16;
+  p.c_position = up(p.segment * PANEL, 16) | 16;
+  return p;
+}
+
+/* ---- The choice ---- */
+
+static bool supports(const sumi__prep *prep) {
+  const sumi__conv_attrs *a = prep->node->attrs;
+  return prep->options->winograd != SUMI_WINOGRAD_OFF && a->kernel_h == 3 && a->kernel_w == 3 && a->stride_h == 1 &&
+         a->stride_w == 1 && a->dilation_h == 1 && a->dilation_w == 1 && a->groups == 1;
+}
+
+static size_t filter_bytes(const sumi__winograd *p) {
+  return (size_t)(positions(p) * p->units * p->columns) * sizeof(float);
+}
+
+/* The cost of a convolution in multiply-adds of vectors, as many as a core does in a cycle. It depends on the layer and
+ * the instruction set alone, so that every run chooses the same. */
+static double cost_direct(const sumi__winograd *p, bool bf16) {
+  return 9.0 * (double)(p->n * p->oh * p->ow * p->i * p->o) / (double)(p->vector * (bf16 ? 2 : 1)) / 0.95;
+}
+
+/* Filters that stay packed have their price: memory. Others are transformed in each run. */
+static double cost_winograd(const sumi__winograd *p, bool fixed, double direct_bytes) {
+  const double tiles = (double)up(p->tiles, ROWS), columns = (double)(p->columns / p->vector);
+  const double products = (double)positions(p) * tiles * (double)p->units * columns / 0.9;
+  const double inputs = (double)((p->i + p->vector - 1) / p->vector);
+  const double transforms = tiles * (inputs * (p->m == 4 ? 400.0 : 120.0) + columns * (p->m == 4 ? 300.0 : 110.0));
+  const double filters =
+      fixed ? BYTE_PRICE * ((double)filter_bytes(p) - direct_bytes) : (double)(p->i * p->o) * (p->m == 4 ? 25.0 : 10.0);
+  return products + transforms + filters;
+}
+
+static sumi_status prepare(sumi__prep *prep) {
+  const bool bf16 = prep->node->inputs[0]->dtype == SUMI_BF16;
+  const bool pairs = bf16 && prep->ctx->isa >= SUMI__ISA_AVX512_BF16;
+  const struct {
+    int m;
+    bool pairs, allowed;
+  } ways[] = {{2, false, true},
+              {4, false, true},
+              {2, true, pairs},
+              {4, true, pairs && prep->options->winograd == SUMI_WINOGRAD_FAST}};
+  sumi__winograd best = geometry(prep, 2, false);
+  double lowest = cost_direct(&best, pairs);
+  const double direct_bytes = 9.0 * (double)(best.i * best.o) * (pairs ? 2.0 : 4.0);
+  bool found = false;
+  for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
+    if (!ways[k].allowed) continue;
+    const sumi__winograd p = geometry(prep, ways[k].m, ways[k].pairs);
+    const double cost = cost_winograd(&p, prep->fixed[1], direct_bytes);
+    if (cost >= lowest) continue;
+    lowest = cost;
+    best = p;
+    found = true;
+  }
+  if (!found) return SUMI_UNSUPPORTED;
+  sumi__winograd *p = sumi__alloc(prep->ctx, sizeof *p);
+  if (!p) return SUMI_NO_MEMORY;
+  *p = best;
+  prep->packed_bytes[1] = filter_bytes(p);
+  prep->scratch_bytes = sizeof(float) * (size_t)(up(p->i, 16) + positions(p) * p->a_position +
+                                                 prep->threads * positions(p) * p->c_position);
+  prep->state = p;
+  return SUMI_OK;
+}
+
+/* ---- Running ---- */
+
+static sumi_status pack(const sumi__call *c, int input, const void *values, void *packed) {
+  const sumi__winograd *p = c->state;
+  sumi__winograd_packing k = {p, values, packed};
+  (void)input;
+  sumi__parallel_for(c->threads, p->columns / p->vector, 1, SUMI__ISA_PICK(c->ctx, sumi__cpu_winograd_pack), &k);
+  return SUMI_OK;
+}
+
+static sumi_status run(const sumi__call *c) {
+  const sumi__winograd *p = c->state;
+  float *zeros = c->scratch;
+  sumi__winograd_run r = {.p = p,
+                          .x = c->in[0],
+                          .filters = c->packed[1],
+                          .bias = c->node->n_inputs > 2 ? c->in[2] : NULL,
+                          .y = c->out[0],
+                          .zeros = zeros,
+                          .c_worker = positions(p) * p->c_position};
+  memset(zeros, 0, (size_t)p->i * sizeof *zeros);
+  r.a = zeros + up(p->i, 16);
+  r.c = r.a + positions(p) * p->a_position;
+  for (r.first = 0; r.first < p->tiles; r.first += p->block) {
+    r.count = sumi__min_i64(p->block, p->tiles - r.first);
+    const int64_t rows = SUMI__ISA_PICK(c->ctx, sumi__cpu_winograd_rows)();
+    sumi__parallel_for(c->threads, r.count, 1, SUMI__ISA_PICK(c->ctx, sumi__cpu_winograd_pixels), &r);
+    sumi__parallel_for(c->threads, p->columns / p->vector * ((r.count + rows - 1) / rows), 1,
+                       SUMI__ISA_PICK(c->ctx, sumi__cpu_winograd_products), &r);
+  }
+  return SUMI_OK;
+}
+
+static void destroy(sumi_context *ctx, void *state) { sumi__free(ctx, state); }
+
+const sumi__kernel sumi__cpu_conv2d = {
+    .supports = supports, .prepare = prepare, .pack = pack, .run = run, .destroy = destroy};

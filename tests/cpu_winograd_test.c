@@ -1,0 +1,124 @@
+/* Winograd's convolutions against the naive one: sizes that are no multiples of tiles, vectors or panels, every
+ * instruction set, both types of products. Errors are relative to the root mean square of the result, since they come
+ * from sums over a whole tile. */
+#include "cpu_compare.h"
+
+#include "cpu/cpu.h"
+#include "tensor/program.h"
+
+typedef struct conv_case {
+  int64_t n, h, w, i, o;
+  int top, left, bottom, right;
+  bool bias;
+} conv_case;
+
+static const conv_case cases[] = {
+    {2, 20, 20, 40, 33, 1, 1, 1, 1, true},  {1, 17, 23, 64, 48, 1, 1, 1, 1, false},
+    {3, 8, 8, 96, 97, 1, 1, 1, 1, true},    {1, 33, 5, 70, 20, 0, 1, 1, 0, true},
+    {2, 6, 6, 128, 130, 1, 1, 1, 1, true},  {1, 40, 41, 32, 112, 1, 1, 1, 1, true},
+    {1, 64, 64, 33, 64, 2, 2, 0, 0, false}, {5, 7, 9, 48, 64, 1, 1, 1, 1, true},
+};
+
+static void fill(float *x, int64_t count, float scale, uint32_t seed) {
+  uint32_t state = seed * 2654435761u + 1u;
+  for (int64_t k = 0; k < count; k++) {
+    float sum = -6.0f;
+    for (int r = 0; r < 12; r++) sum += (float)(compare_next(&state) >> 8) * 0x1p-24f;
+    x[k] = scale * sum;
+  }
+}
+
+static sumi_tensor *constant(sumi_graph *g, sumi_shape shape, float scale, uint32_t seed) {
+  const int64_t count = sumi_shape_count(&shape);
+  float *values = malloc((size_t)count * sizeof *values);
+  fill(values, count, scale, seed);
+  sumi_tensor *t = sumi_constant(g, SUMI_F32, shape, values);
+  free(values);
+  return t;
+}
+
+typedef struct outcome {
+  float *values; /* to be freed; NULL where the processor lacks the instruction set */
+  int64_t count;
+  bool winograd; /* was chosen */
+} outcome;
+
+static outcome run(const conv_case *k, sumi_dtype compute, const char *isa, int threads, sumi_compile_options how) {
+  sumi_context *ctx = NULL;
+  sumi_backend *backend = NULL;
+  sumi_graph *g = NULL;
+  sumi_program *p = NULL;
+  outcome result = {0};
+  const sumi_context_options options = {.threads = threads, .max_isa = isa};
+  const sumi_conv_options o = {.pad_top = k->top, .pad_left = k->left, .pad_bottom = k->bottom, .pad_right = k->right};
+  if (sumi_context_create(&options, &ctx) != SUMI_OK) return result;
+  assert_ok(ctx, sumi_graph_create(ctx, &g));
+  assert_ok(ctx, sumi_backend_cpu(ctx, &backend));
+  sumi_graph_set_compute(g, compute);
+  sumi_tensor *x = sumi_input(g, NULL, SUMI_F32, SUMI_SHAPE(k->n, k->h, k->w, k->i));
+  sumi_tensor *w = constant(g, SUMI_SHAPE(k->o, 3, 3, k->i), 0.2f, 2);
+  sumi_tensor *y = sumi_conv2d(g, x, w, k->bias ? constant(g, SUMI_SHAPE(k->o), 1.0f, 3) : NULL, &o);
+  assert_ok(ctx, sumi_compile(backend, g, 1, &y, &how, &p));
+  for (size_t s = 0; s < p->n_steps; s++)
+    if (p->steps[s].kernel == &sumi__cpu_conv2d) result.winograd = true;
+  fill(sumi_data(p, x), sumi__count(x), 1.0f, 1);
+  assert_ok(ctx, sumi_run(p));
+  result.count = sumi__count(y);
+  result.values = malloc((size_t)result.count * sizeof *result.values);
+  sumi__to_f32(result.values, sumi_data(p, y), y->dtype, result.count);
+  sumi_program_free(p);
+  sumi_backend_free(backend);
+  sumi_graph_free(g);
+  sumi_context_free(ctx);
+  return result;
+}
+
+static double relative_error(const outcome *got, const outcome *want) {
+  double error = 0.0, size = 0.0;
+  assert_int_equal(got->count, want->count);
+  for (int64_t i = 0; i < want->count; i++) {
+    const double d = (double)got->values[i] - (double)want->values[i];
+    error += d * d;
+    size += (double)want->values[i] * (double)want->values[i];
+  }
+  return sqrt(error / size);
+}
+
+/* All cases on all instruction sets stay within the bound. How often Winograd's algorithm was chosen. */
+static int check(sumi_dtype compute, sumi_winograd winograd, double bound) {
+  static const char *const isas[] = {"generic", "avx2", "avx512", "avx512_bf16"};
+  int chosen = 0;
+  for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+    outcome want = run(&cases[c], SUMI_F32, NULL, 1, (sumi_compile_options){.reference = true});
+    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++)
+      for (int threads = 1; threads <= 3; threads++) {
+        outcome got = run(&cases[c], compute, isas[i], threads, (sumi_compile_options){.winograd = winograd});
+        if (!got.values) continue;
+        const double error = relative_error(&got, &want);
+        if (!(error <= bound)) print_error("case %zu, %s, %d threads: error %.3g\n", c, isas[i], threads, error);
+        assert_true(error <= bound);
+        chosen += got.winograd;
+        free(got.values);
+      }
+    free(want.values);
+  }
+  return chosen;
+}
+
+static void test_f32(void **state) {
+  (void)state;
+  assert_true(check(SUMI_F32, SUMI_WINOGRAD_CAREFUL, 3e-6) > 12);
+  assert_int_equal(check(SUMI_F32, SUMI_WINOGRAD_OFF, 1e-6), 0);
+}
+
+/* Operands and results are rounded to bf16 besides: 3e-3 in all. */
+static void test_bf16(void **state) {
+  (void)state;
+  assert_true(check(SUMI_BF16, SUMI_WINOGRAD_CAREFUL, 6e-3) > 12);
+  assert_true(check(SUMI_BF16, SUMI_WINOGRAD_FAST, 1.5e-2) > 12);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_f32), cmocka_unit_test(test_bf16)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
