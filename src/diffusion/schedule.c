@@ -256,3 +256,8 @@ done:
   sumi__ddpm_free(ctx, &ddpm);
   return status;
 }
+
+void sumi__add_noise(double sigma, int64_t n, const float *x, const float *noise, float *y) {
+  const float spread = (float)sigma;
+  for (int64_t i = 0; i < n; i++) y[i] = x[i] + spread * noise[i];
+}

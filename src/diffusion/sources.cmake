@@ -3,6 +3,7 @@ list(APPEND SUMI_SOURCES
   src/diffusion/ddpm.c
   src/diffusion/demo_1d.c
   src/diffusion/denoiser.c
+  src/diffusion/guidance.c
   src/diffusion/names.c
   src/diffusion/process.c
   src/diffusion/sample.c
