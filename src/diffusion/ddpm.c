@@ -71,7 +71,7 @@ sumi_status sumi__ddpm_make(sumi_context *ctx, const sumi_betas *b, sumi__ddpm *
     SUMI_CHECK(ctx, sigma > 0.0f && isfinite(sigma) && (i == 0 || (double)sigma > out->sigma[i - 1]), SUMI_INVALID,
                "betas: the noise does not grow at timestep %d", i);
     out->sigma[i] = (double)sigma;
-    out->log_sigma[i] = (double)(float)log((double)sigma);
+    out->log_sigma[i] = log((double)sigma);
   }
 done:
   sumi__free(ctx, beta);

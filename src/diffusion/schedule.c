@@ -111,7 +111,7 @@ static double time_of_sigma(const plan *p, double sigma) {
   if (p->options->convention == SUMI_CONVENTION_KDIFFUSION) return t;
   if (p->kind == KIND_KARRAS && p->habits->rounds_karras) return rint(t);
   const bool cut = p->habits->grid == SUMI__GRID_SOLVER && (p->kind == KIND_EXPONENTIAL || p->kind == KIND_BETA);
-  return cut ? trunc(t) : t;
+  return cut ? floor(t + 1e-3) : t; /* what is whole but for rounding stays what it is */
 }
 
 static sumi__noise_level level_at(const plan *p, int i) {

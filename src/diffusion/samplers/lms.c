@@ -1,6 +1,9 @@
 /* Linear multistep (Adams-Bashforth with steps of their own lengths) on the probability-flow ODE: the polynomial in
  * sigma through the last slopes is integrated over the step (k-diffusion's sample_lms by K. Crowson; diffusers'
- * LMSDiscreteScheduler). Order 4 by default. */
+ * LMSDiscreteScheduler).  Order 4 by default.
+ *
+ * Where it begins in the middle (image to image), the order rises from 1 there, as in k-diffusion. diffusers takes the
+ * order by the step's number in the whole schedule, and the weights of slopes that it does not have are lost. */
 #include "diffusion/sampler.h"
 
 #include <math.h>

@@ -1,0 +1,1 @@
+sumi_test(samplers_test SOURCES samplers_test.c LABEL quick)
