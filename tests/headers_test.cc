@@ -4,6 +4,7 @@
 #include <sumi/io.h>
 #include <sumi/sumi.h>
 #include <sumi/tensor.h>
+#include <sumi/text.h>
 #include <sumi/train.h>
 
 int main() {

@@ -8,6 +8,7 @@
 #include "sumi/io.h"
 #include "sumi/plot.h"
 #include "sumi/tensor.h"
+#include "sumi/text.h"
 #include "sumi/train.h"
 
 #endif
