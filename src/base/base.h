@@ -57,6 +57,10 @@ void *sumi__alloc_array(sumi_context *ctx, size_t count, size_t item_bytes); /* 
 void sumi__free(sumi_context *ctx, void *memory);
 char *sumi__strdup(sumi_context *ctx, const char *text);
 
+/* Tells the system that the pages inside of a file's read-only mapping are not needed for now; they come back from the
+ * file when they are read again. */
+void sumi__pages_release(const void *memory, size_t bytes);
+
 /* Grows `*items` (an sumi__alloc'ed array, NULL at first) so that it holds at least `need`. */
 sumi_status sumi__grow(sumi_context *ctx, void **items, size_t *capacity, size_t need, size_t item_bytes);
 
@@ -89,6 +93,9 @@ void sumi__parallel_for(int threads, int64_t n, int64_t grain, sumi__range_fn bo
 /* Sets the number of threads that libraries with OpenMP inside (oneDNN) use on the calling thread; returns the old
  * number. */
 int sumi__set_library_threads(int threads);
+
+/* FNV-1a over bytes, continuing from `seed` (0 to begin); never 0. */
+uint64_t sumi__hash(const void *bytes, size_t count, uint64_t seed);
 
 int sumi__processor_count(void); /* that this process may use */
 double sumi__now_seconds(void);  /* monotonic */

@@ -1,6 +1,12 @@
+/* madvise is not POSIX. */
+#define _DEFAULT_SOURCE
 #include "base/base.h"
 
 #include <string.h>
+#if !defined(_WIN32)
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
 
 void *sumi__alloc(sumi_context *ctx, size_t bytes) {
   void *memory = ctx->options.allocate(ctx->options.memory_user, bytes ? bytes : 1);
@@ -33,6 +39,23 @@ char *sumi__strdup(sumi_context *ctx, const char *text) {
   char *copy = sumi__alloc(ctx, bytes);
   if (copy) memcpy(copy, text, bytes);
   return copy;
+}
+
+uint64_t sumi__hash(const void *bytes, size_t count, uint64_t seed) {
+  const uint64_t offset = 0xcbf29ce484222325u, prime = 0x100000001b3u;
+  uint64_t h = seed ? seed : offset;
+  for (size_t i = 0; i < count; i++) h = (h ^ ((const unsigned char *)bytes)[i]) * prime;
+  return h ? h : offset;
+}
+
+void sumi__pages_release(const void *memory, size_t bytes) {
+#if defined(MADV_DONTNEED)
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = ((uintptr_t)memory + page - 1) / page * page,
+                  end = ((uintptr_t)memory + bytes) / page * page;
+  if (begin < end) madvise((void *)begin, end - begin, MADV_DONTNEED);
+#else
+  (void)memory, (void)bytes;
+#endif
 }
 
 sumi_status sumi__grow(sumi_context *ctx, void **items, size_t *capacity, size_t need, size_t item_bytes) {

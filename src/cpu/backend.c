@@ -1,5 +1,6 @@
 #include "cpu/cpu.h"
 #include "ops/ops.h"
+#include "tensor/load.h"
 
 static const struct {
   const sumi__op *op;
@@ -11,6 +12,7 @@ static const struct {
 #define SUMI_OP(name, cpu) SUMI_CPU_ROW_##cpu(name)
 #define SUMI_ELEMENTWISE(name)
 #include "ops/ops.def"
+    {&sumi__op_load, {&sumi__cpu_load, NULL, NULL}},
     {&sumi__op_fused, {&sumi__cpu_fused, NULL, NULL}},
     {NULL, {NULL, NULL, NULL}},
 };

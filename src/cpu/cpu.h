@@ -17,6 +17,6 @@
 #undef SUMI_CPU_KERNEL_1
 #undef SUMI_CPU_KERNEL_2
 
-extern const sumi__kernel sumi__cpu_fused;
+extern const sumi__kernel sumi__cpu_fused, sumi__cpu_load;
 
 #endif

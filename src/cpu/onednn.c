@@ -96,6 +96,7 @@ struct sumi__dnn {
   dnnl_memory_t a, b, bias, c, scratch;
   dnnl_memory_t plain_b, plain_c, reorder_scratch;
   int arg_a, arg_b, arg_c;
+  uint64_t packed_layout;
   size_t packed_bytes, own_scratch_bytes, reorder_scratch_bytes, unpacked_bytes;
 };
 
@@ -140,6 +141,31 @@ void sumi__dnn_free(sumi__dnn *d) {
 }
 
 /* A memory object whose pointer each run sets. */
+/* A hash of what a memory descriptor says of the layout; 0 for one that the interface does not show. */
+static uint64_t layout_of(md_ref desc) {
+#if DNNL_VERSION_MAJOR >= 3
+  dnnl_format_kind_t kind;
+  dnnl_data_type_t type;
+  int ndims, blocks;
+  dnnl_dims_t *padded, *strides, *sizes, *indices;
+  if (dnnl_memory_desc_query(desc, dnnl_query_format_kind, &kind) != dnnl_success || kind != dnnl_blocked) return 0;
+  dnnl_memory_desc_query(desc, dnnl_query_data_type, &type);
+  dnnl_memory_desc_query(desc, dnnl_query_ndims_s32, &ndims);
+  dnnl_memory_desc_query(desc, dnnl_query_padded_dims, &padded);
+  dnnl_memory_desc_query(desc, dnnl_query_strides, &strides);
+  dnnl_memory_desc_query(desc, dnnl_query_inner_nblks_s32, &blocks);
+  dnnl_memory_desc_query(desc, dnnl_query_inner_blks, &sizes);
+  dnnl_memory_desc_query(desc, dnnl_query_inner_idxs, &indices);
+  uint64_t h = sumi__hash(&type, sizeof type, 0);
+  h = sumi__hash(*padded, (size_t)ndims * sizeof(dnnl_dim_t), h);
+  h = sumi__hash(*strides, (size_t)ndims * sizeof(dnnl_dim_t), h);
+  h = sumi__hash(*sizes, (size_t)blocks * sizeof(dnnl_dim_t), h);
+  return sumi__hash(*indices, (size_t)blocks * sizeof(dnnl_dim_t), h);
+#else
+  return sumi__hash(desc, sizeof *desc, 0);
+#endif
+}
+
 static dnnl_status_t make_memory(sumi__dnn *d, dnnl_memory_t *memory, md_ref desc) {
   return dnnl_memory_create(memory, desc, d->engine, DNNL_MEMORY_NONE);
 }
@@ -203,6 +229,7 @@ static sumi_status plan_finish(sumi__dnn *d, const_dnnl_primitive_desc_t pd, con
   if (pack) {
     SUMI_TRY(make_reorder(d, plain_b, b, &d->pack));
     if (d->pack) d->packed_bytes = dnnl_memory_desc_get_size(b);
+    d->packed_layout = layout_of(b);
     TRY(d->ctx, make_memory(d, &d->plain_b, plain_b), "memory");
   }
   SUMI_TRY(make_reorder(d, c, plain_c, &d->unpack));
@@ -333,6 +360,7 @@ size_t sumi__dnn_scratch_bytes(const sumi__dnn *d) {
 }
 
 size_t sumi__dnn_packed_bytes(const sumi__dnn *d) { return d->packed_bytes; }
+uint64_t sumi__dnn_packed_layout(const sumi__dnn *d) { return d->packed_layout; }
 
 /* oneDNN takes every pointer as mutable. */
 static dnnl_status_t set(dnnl_memory_t memory, const void *data) {

@@ -44,6 +44,8 @@ void sumi__dnn_free(sumi__dnn *d);
 size_t sumi__dnn_scratch_bytes(const sumi__dnn *d);
 /* Of b as it is given to a run; 0 unless `pack` was asked for. */
 size_t sumi__dnn_packed_bytes(const sumi__dnn *d);
+/* A hash of the layout that b is packed in, not 0: plans with equal ones read each other's packed operands. */
+uint64_t sumi__dnn_packed_layout(const sumi__dnn *d);
 
 sumi_status sumi__dnn_pack(sumi__dnn *d, const void *b, void *packed, void *scratch);
 sumi_status sumi__dnn_run(sumi__dnn *d, const void *a, const void *b, const float *bias, void *c, void *scratch);

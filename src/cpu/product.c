@@ -48,6 +48,7 @@ sumi_status sumi__product_prepare(sumi__prep *p, sumi__product_planner planner, 
     return status;
   }
   p->packed_bytes[1] = s->plan.taps ? sumi__taps_packed_bytes(s->plan.taps) : sumi__dnn_packed_bytes(s->plan.dnn);
+  p->packed_layout[1] = s->plan.taps ? sumi__taps_packed_layout(s->plan.taps) : sumi__dnn_packed_layout(s->plan.dnn);
   plan_scratch(p, s);
   p->state = s;
   return SUMI_OK;

@@ -7,6 +7,7 @@ list(APPEND SUMI_SOURCES
   src/cpu/geglu.c
   src/cpu/group_norm.c
   src/cpu/layer_norm.c
+  src/cpu/load.c
   src/cpu/machine.c
   src/cpu/matmul.c
   src/cpu/movement.c

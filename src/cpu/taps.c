@@ -167,6 +167,12 @@ void sumi__taps_pack(const sumi__taps *t, const float *b, float *packed) {
   sumi__parallel_for(t->threads, panels * t->b_count, 1, pack_range, &task);
 }
 
+uint64_t sumi__taps_packed_layout(const sumi__taps *t) {
+  const int64_t layout[] = {t->kernel_h, t->kernel_w, t->k,        t->columns,  t->vector,
+                            t->b_tap,    t->b_k,      t->b_column, t->b_product};
+  return sumi__hash(layout, sizeof layout, 0);
+}
+
 size_t sumi__taps_packed_bytes(const sumi__taps *t) { return (size_t)(t->b_count * t->packed_floats) * sizeof(float); }
 
 /* ---- Running ---- */

@@ -65,6 +65,8 @@ sumi_status sumi__taps_matmul_create(sumi_context *ctx, const sumi__dnn_matmul *
 void sumi__taps_free(sumi__taps *t);
 size_t sumi__taps_scratch_bytes(const sumi__taps *t);
 size_t sumi__taps_packed_bytes(const sumi__taps *t);
+/* A hash of the packed layout, not 0. */
+uint64_t sumi__taps_packed_layout(const sumi__taps *t);
 void sumi__taps_pack(const sumi__taps *t, const float *b, float *packed);
 void sumi__taps_run(const sumi__taps *t, const float *a, const float *packed, const float *bias, float *c,
                     void *scratch);

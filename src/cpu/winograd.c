@@ -109,6 +109,7 @@ static sumi_status prepare(sumi__prep *prep) {
   if (!p) return SUMI_NO_MEMORY;
   *p = best;
   prep->packed_bytes[1] = filter_bytes(p);
+  prep->packed_layout[1] = sumi__hash((int64_t[]){p->m, p->pairs, p->vector, p->i, p->o}, 5 * sizeof(int64_t), 0);
   prep->scratch_bytes = sizeof(float) * (size_t)(up(p->i, 16) + positions(p) * p->a_position +
                                                  prep->threads * positions(p) * p->c_position);
   prep->state = p;

@@ -22,6 +22,7 @@ typedef struct entry {
 } entry;
 
 struct sumi_safetensors {
+  sumi__tensor_source source;
   sumi_context *ctx;
   char *path;
   sumi__mapping map;   /* zero when the bytes are the caller's */
@@ -217,6 +218,18 @@ done:
   return status;
 }
 
+static bool find_view(const sumi__tensor_source *source, const char *name, sumi__tensor_view *out) {
+  const sumi_safetensors *file = (const sumi_safetensors *)(const void *)source;
+  const sumi_safetensors_tensor *t = sumi_safetensors_find(file, name);
+  if (!t || t->rank > SUMI_MAX_RANK) return false;
+  *out = (sumi__tensor_view){.dtype = SUMI_DTYPE_COUNT,
+                             .shape = sumi_shape_make(t->rank, t->dims),
+                             .data = t->data,
+                             .mapped = file->map.bytes > 0};
+  sumi__safetensors_dtype(t, &out->dtype);
+  return true;
+}
+
 /* Takes the mapping over (zero for bytes of the caller), also on failure. */
 static sumi_status open_bytes(sumi_context *ctx, const char *path, sumi__mapping map, const uint8_t *bytes,
                               size_t count, sumi_safetensors **out) {
@@ -228,9 +241,11 @@ static sumi_status open_bytes(sumi_context *ctx, const char *path, sumi__mapping
     return SUMI_NO_MEMORY;
   }
   file->ctx = ctx;
+  file->source.find = find_view;
   file->map = map;
   sumi__arena_init(&file->arena, ctx);
   file->path = sumi__arena_strdup(&file->arena, path);
+  file->source.path = file->path;
   if (!file->path) {
     status = SUMI_NO_MEMORY;
     goto done;
@@ -305,3 +320,5 @@ const char *sumi_safetensors_metadata(const sumi_safetensors *file, const char *
     if (!strcmp(file->pairs[i].key, key)) return file->pairs[i].value;
   return NULL;
 }
+
+const sumi__tensor_source *sumi__safetensors_source(const sumi_safetensors *file) { return &file->source; }

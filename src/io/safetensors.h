@@ -7,6 +7,7 @@
 #define SUMI_SRC_IO_SAFETENSORS_H
 
 #include "base/base.h"
+#include "io/tensor_source.h"
 #include "sumi/io.h"
 #include "sumi/tensor.h"
 
@@ -20,6 +21,9 @@ sumi_context *sumi__safetensors_context(const sumi_safetensors *file);
 
 /* The tensor of that name. Errors: NOT_FOUND, naming the file and the tensor. */
 sumi_status sumi__safetensors_get(const sumi_safetensors *file, const char *name, const sumi_safetensors_tensor **out);
+
+/* The file as a source of tensors; lent. Tensors of more than SUMI_MAX_RANK dimensions are not in it. */
+const sumi__tensor_source *sumi__safetensors_source(const sumi_safetensors *file);
 
 /* As the engine's type; false if it has none (U16, U32, U64, the 8-bit floats, C64, ...). */
 bool sumi__safetensors_dtype(const sumi_safetensors_tensor *tensor, sumi_dtype *out);

@@ -7,10 +7,11 @@
 
 /* One tensor as its file keeps it. */
 typedef struct sumi__tensor_view {
-  sumi_dtype dtype; /* F32, F16, BF16, F64 or an integer */
+  sumi_dtype dtype; /* SUMI_DTYPE_COUNT: one that sumi has no type for */
   sumi_shape shape; /* in the file's order: O, I, H, W for convolutions */
   const void *data; /* little-endian, row-major, all of it inside the file; not necessarily aligned. Lent: valid until
                        the source is closed, and at the same address all that time */
+  bool mapped; /* it lies in a file's read-only mapping: its pages may be given back after reading, and come again */
 } sumi__tensor_view;
 
 typedef struct sumi__tensor_source sumi__tensor_source;

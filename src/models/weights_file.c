@@ -31,7 +31,7 @@ sumi_status sumi__weights_load(sumi_context *ctx, const char *path, sumi__build_
   SUMI_TRY(sumi_graph_create(ctx, &g));
   SUMI_TRY(sumi_weights_create(ctx, &weights));
   sumi__nn nn = sumi__nn_root(g, weights);
-  nn.file = file;
+  nn.source = sumi__safetensors_source(file);
   build(user, &nn);
   SUMI_TRY(sumi_graph_status(g));
   for (size_t i = 0; i < sumi_safetensors_count(file); i++) {

@@ -7,7 +7,7 @@
  *   sumi__nn block = sumi__nn_scope(&nn, "ffn");
  *   y = sumi__nn_linear(&block, "0", x, 512, true);    // weights now has ffn.0.weight and ffn.0.bias
  *
- * A layer looks for its parameters under the scope's prefix. Where they are missing they come from `file` if it is
+ * A layer looks for its parameters under the scope's prefix. Where they are missing they come from `source` if it is
  * set, else from `init` if it is set, and else the build fails; where they are there, their shapes must fit. So the
  * same builder makes a new model, loads one, and builds another graph (another batch size) over the same weights.
  * Without weights it makes a sketch of the model, from which its parameters can be listed at no cost.
@@ -17,7 +17,7 @@
 #define SUMI_SRC_NN_NN_H
 
 #include "base/random.h"
-#include "sumi/io.h"
+#include "io/tensor_source.h"
 #include "tensor/weights.h"
 
 enum { SUMI__NN_NAME_MAX = 192 };
@@ -25,12 +25,13 @@ enum { SUMI__NN_NAME_MAX = 192 };
 /* Plain data: copies are independent scopes over the same graph and weights. */
 typedef struct sumi__nn {
   sumi_graph *g;
-  sumi_weights *weights;        /* NULL: a sketch, whose parameters are inputs of the graph with their names */
-  const sumi_safetensors *file; /* lent; NULL: no file */
-  sumi__rng *init;              /* lent; NULL: nothing is initialised */
-  bool training;                /* dropout drops */
-  sumi_tensor *random;          /* dropout's state, an input of two i64 (see sumi_random_uniform); unused and possibly
-                                   NULL while not training */
+  sumi_weights *weights;             /* NULL: a sketch, whose parameters are inputs of the graph with their names */
+  const sumi__tensor_source *source; /* lent; NULL: no file */
+  bool lend;           /* parameters stay in the source, which then has to outlive the weights, and are not trained */
+  sumi__rng *init;     /* lent; NULL: nothing is initialised */
+  bool training;       /* dropout drops */
+  sumi_tensor *random; /* dropout's state, an input of two i64 (see sumi_random_uniform); unused and possibly
+                          NULL while not training */
   char prefix[SUMI__NN_NAME_MAX];
 } sumi__nn;
 

@@ -1,8 +1,6 @@
 /* Where a layer's parameters come from: the weights, a file, or a generator. */
 #include "nn/nn.h"
 
-#include "io/safetensors.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -28,9 +26,6 @@ static bool adopt(sumi_graph *g, sumi_status status) {
   return status == SUMI_OK || sumi__graph_fail(g, status, "%s", sumi_context_error(g->ctx));
 }
 
-/* Converts a weight's values, given in the file's order, into its own memory. `values` holds count floats. */
-static void store(sumi__weight *w, const float *values) { sumi__weight_from_file_order(w, w->data, values); }
-
 static void draw(const sumi__param_spec *spec, sumi__rng *rng, float *values, size_t count) {
   switch (spec->init) {
   case SUMI__INIT_ZEROS: memset(values, 0, count * sizeof *values); break;
@@ -45,34 +40,44 @@ static void draw(const sumi__param_spec *spec, sumi__rng *rng, float *values, si
   }
 }
 
-static bool same_shape(const sumi_safetensors_tensor *t, const sumi_shape *shape) {
-  return t->rank == shape->rank && memcmp(t->dims, shape->dims, (size_t)t->rank * sizeof *t->dims) == 0;
+/* The source's tensor for a parameter, checked. */
+static bool in_source(const sumi__nn *nn, const char *full, const sumi__param_spec *spec, sumi__tensor_view *view) {
+  const char *path = nn->source->path;
+  const sumi_shape expected = sumi__weight_file_shape(&(sumi__weight){.shape = spec->shape, .layout = spec->layout});
+  if (!nn->source->find(nn->source, full, view))
+    return sumi__graph_fail(nn->g, SUMI_MISMATCH, "%s: the tensor '%s' that the model needs is missing", path, full);
+  if (!sumi_shape_equal(&view->shape, &expected))
+    return sumi__graph_fail(nn->g, SUMI_MISMATCH, "%s: the tensor '%s' has the shape %s, the model needs %s", path,
+                            full, SUMI__SHAPE_STR(&view->shape), SUMI__SHAPE_STR(&expected));
+  if (view->dtype == SUMI_DTYPE_COUNT)
+    return sumi__graph_fail(nn->g, SUMI_UNSUPPORTED, "%s: the tensor '%s' has values of a type that cannot be read",
+                            path, full);
+  return true;
 }
 
-/* The file's tensor for a parameter, checked; NULL after a fault. */
-static const sumi_safetensors_tensor *in_file(const sumi__nn *nn, const char *full, const sumi__param_spec *spec) {
-  const char *path = sumi__safetensors_path(nn->file);
-  const sumi_safetensors_tensor *t = sumi_safetensors_find(nn->file, full);
-  const sumi_shape expected = sumi__weight_file_shape(&(sumi__weight){.shape = spec->shape, .layout = spec->layout});
-  if (!t) {
-    sumi__graph_fail(nn->g, SUMI_MISMATCH, "%s: the tensor '%s' that the model needs is missing", path, full);
-    return NULL;
+/* `count` values of a view, which need not be aligned, as f32. */
+static void read_view(const sumi__tensor_view *view, float *out, size_t count) {
+  enum { BLOCK = 1024 };
+  uint64_t aligned[BLOCK];
+  const size_t bytes = sumi_dtype_bytes(view->dtype);
+  for (size_t at = 0; at < count; at += BLOCK) {
+    const size_t n = count - at < BLOCK ? count - at : BLOCK;
+    memcpy(aligned, (const char *)view->data + at * bytes, n * bytes);
+    sumi__to_f32(out + at, aligned, view->dtype, (int64_t)n);
   }
-  if (!same_shape(t, &expected)) {
-    const sumi_shape found = t->rank <= SUMI_MAX_RANK ? sumi_shape_make(t->rank, t->dims) : SUMI_SCALAR;
-    sumi__graph_fail(nn->g, SUMI_MISMATCH, "%s: the tensor '%s' has the shape %s, the model needs %s", path, full,
-                     SUMI__SHAPE_STR(&found), SUMI__SHAPE_STR(&expected));
-    return NULL;
-  }
-  return t;
 }
+
+static bool can_be_lent(sumi_dtype dtype) { return dtype == SUMI_F32 || dtype == SUMI_BF16 || dtype == SUMI_F16; }
 
 /* Adds the parameter with its first values. */
 static bool create(const sumi__nn *nn, const char *full, const sumi__param_spec *spec) {
   sumi_graph *g = nn->g;
-  const sumi_safetensors_tensor *t = NULL;
-  if (nn->file && !(t = in_file(nn, full, spec))) return false;
-  if (!nn->file && !nn->init)
+  sumi__tensor_view view;
+  if (nn->source && !in_source(nn, full, spec, &view)) return false;
+  if (nn->source && nn->lend && can_be_lent(view.dtype))
+    return adopt(g,
+                 sumi__weights_lend(nn->weights, full, view.dtype, view.data, view.mapped, spec->shape, spec->layout));
+  if (!nn->source && !nn->init)
     return sumi__graph_fail(g, SUMI_NOT_FOUND, "the weights have no parameter '%s', which the model needs", full);
   sumi__weight *w;
   if (!adopt(g, sumi__weights_add(nn->weights, full, SUMI_F32, spec->shape, spec->layout, spec->trainable, &w)))
@@ -80,14 +85,13 @@ static bool create(const sumi__nn *nn, const char *full, const sumi__param_spec 
   const size_t count = (size_t)sumi_shape_count(&spec->shape);
   float *values = sumi__alloc_array(g->ctx, count, sizeof *values);
   if (!values) return adopt(g, SUMI_NO_MEMORY);
-  bool ok = true;
-  if (t)
-    ok = adopt(g, sumi__safetensors_read_f32(nn->file, t, values));
+  if (nn->source)
+    read_view(&view, values, count);
   else
     draw(spec, nn->init, values, count);
-  if (ok) store(w, values);
+  sumi__weight_from_file_order(w, w->data, values);
   sumi__free(g->ctx, values);
-  return ok;
+  return true;
 }
 
 /* The input that stands for a parameter where there are no weights; one for each name. */

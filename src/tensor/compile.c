@@ -1,12 +1,10 @@
 /* From a graph to a program: copy, fuse, choose kernels, place values, and compute what never changes. */
 #include "ops/ops.h"
+#include "tensor/load.h"
 #include "tensor/program.h"
 
 #include <limits.h>
 #include <string.h>
-
-static sumi__value *value_of(const sumi_program *p, const sumi_tensor *t) { return &p->values[t->id]; }
-static sumi__value *root_of(const sumi_program *p, const sumi_tensor *t) { return value_of(p, value_of(p, t)->root); }
 
 static sumi_status make_ports(sumi_program *p, sumi_graph *g, sumi_tensor *const *map, int n,
                               sumi_tensor *const *outputs) {
@@ -48,10 +46,11 @@ static sumi_status classify(sumi_program *p, bool frozen) {
     const sumi__node *n = p->g->nodes[k];
     const sumi__leaf_attrs *leaf = n->attrs;
     size_t offset = 0;
-    bool fixed = !(n->op->flags & SUMI__OP_NO_FOLD) && (n->op != &sumi__op_param || frozen);
-    for (int i = 0; i < n->n_inputs; i++) fixed = fixed && root_of(p, n->inputs[i])->fixed;
+    const bool weight = n->op == &sumi__op_param || n->op == &sumi__op_load;
+    bool fixed = !(n->op->flags & SUMI__OP_NO_FOLD) && (frozen || !weight);
+    for (int i = 0; i < n->n_inputs; i++) fixed = fixed && sumi__root_of(p, n->inputs[i])->fixed;
     for (int i = 0; i < n->n_outputs; i++) {
-      sumi__value *v = value_of(p, n->outputs[i]);
+      sumi__value *v = sumi__value_of(p, n->outputs[i]);
       v->root = n->outputs[i];
       v->fixed = fixed;
       v->buffer = -1;
@@ -63,7 +62,7 @@ static sumi_status classify(sumi_program *p, bool frozen) {
         v->place = fixed ? SUMI__PLACE_OWN : SUMI__PLACE_ARENA;
     }
     if (!node_is_view(n, &offset)) continue;
-    sumi__value *v = value_of(p, n->outputs[0]), *of = value_of(p, n->inputs[0]);
+    sumi__value *v = sumi__value_of(p, n->outputs[0]), *of = sumi__value_of(p, n->inputs[0]);
     v->root = of->root;
     v->view_offset = of->view_offset + offset;
   }
@@ -75,7 +74,7 @@ static sumi_status choose_kernel(sumi_program *p, sumi__step *s, const sumi_comp
   const sumi__node *n = s->call.node;
   const sumi__kernel *const *list = options->reference ? none : p->backend->kernels(p->backend, n->op);
   sumi__prep fresh = {.ctx = p->ctx, .node = n, .options = options, .threads = p->ctx->threads};
-  for (int i = 0; i < n->n_inputs; i++) fresh.fixed[i] = root_of(p, n->inputs[i])->fixed;
+  for (int i = 0; i < n->n_inputs; i++) fresh.fixed[i] = sumi__root_of(p, n->inputs[i])->fixed;
   for (;; list++) {
     const sumi__kernel *kernel = *list ? *list : &sumi__reference_kernel;
     s->prep = fresh;
@@ -99,7 +98,7 @@ static sumi_status make_steps(sumi_program *p, const sumi_compile_options *optio
     if ((n->op->flags & SUMI__OP_LEAF) || node_is_view(n, &offset)) continue;
     sumi__step *s = &p->steps[p->n_steps++];
     s->call = (sumi__call){.ctx = p->ctx, .node = n, .threads = p->ctx->threads};
-    s->fixed = value_of(p, n->outputs[0])->fixed;
+    s->fixed = sumi__value_of(p, n->outputs[0])->fixed;
     sumi_status status = choose_kernel(p, s, options);
     if (status != SUMI_OK) return status;
     s->call.state = s->prep.state;
@@ -112,16 +111,18 @@ static sumi_status make_steps(sumi_program *p, const sumi_compile_options *optio
 
 /* ---- Lifetimes ---- */
 
-static bool in_arena(const sumi_program *p, const sumi_tensor *t) { return root_of(p, t)->place == SUMI__PLACE_ARENA; }
+static bool in_arena(const sumi_program *p, const sumi_tensor *t) {
+  return sumi__root_of(p, t)->place == SUMI__PLACE_ARENA;
+}
 
 /* last[id of a root]: the last step that reads it; INT_MAX for outputs. */
 static void find_last_reads(const sumi_program *p, int *last) {
   for (size_t s = 0; s < p->n_steps; s++) {
     const sumi__node *n = p->steps[s].call.node;
-    for (int i = 0; i < n->n_outputs; i++) last[value_of(p, n->outputs[i])->root->id] = (int)s;
-    for (int i = 0; i < n->n_inputs; i++) last[value_of(p, n->inputs[i])->root->id] = (int)s;
+    for (int i = 0; i < n->n_outputs; i++) last[sumi__value_of(p, n->outputs[i])->root->id] = (int)s;
+    for (int i = 0; i < n->n_inputs; i++) last[sumi__value_of(p, n->inputs[i])->root->id] = (int)s;
   }
-  for (size_t i = 0; i < p->n_ports; i++) last[value_of(p, p->ports[i].ours)->root->id] = INT_MAX;
+  for (size_t i = 0; i < p->n_ports; i++) last[sumi__value_of(p, p->ports[i].ours)->root->id] = INT_MAX;
 }
 
 /* Whether another input reads the same memory in another order (a slice of it, repeated, say): writing over it would
@@ -129,7 +130,7 @@ static void find_last_reads(const sumi_program *p, int *last) {
 static bool read_otherwise(const sumi_program *p, const sumi__node *n, const sumi_tensor *input) {
   for (int i = 0; i < n->n_inputs; i++) {
     const sumi_tensor *t = n->inputs[i];
-    if (t == input || value_of(p, t)->root != value_of(p, input)->root) continue;
+    if (t == input || sumi__value_of(p, t)->root != sumi__value_of(p, input)->root) continue;
     if (!sumi_shape_equal(&t->shape, &input->shape)) return true;
   }
   return false;
@@ -140,13 +141,13 @@ static int buffer_to_take_over(const sumi_program *p, size_t s, const int *last)
   const sumi__node *n = p->steps[s].call.node;
   if (!p->steps[s].kernel->in_place || n->n_outputs != 1) return -1;
   for (int i = 0; i < n->n_inputs; i++) {
-    const sumi_tensor *root = value_of(p, n->inputs[i])->root;
+    const sumi_tensor *root = sumi__value_of(p, n->inputs[i])->root;
     if (!in_arena(p, root) || last[root->id] != (int)s) continue;
     if (n->inputs[i]->dtype != n->outputs[0]->dtype) continue;
     const size_t bytes = sumi__tensor_bytes(n->outputs[0]);
     if (sumi__tensor_bytes(n->inputs[i]) != bytes || sumi__tensor_bytes(root) != bytes) continue;
     if (read_otherwise(p, n, n->inputs[i])) continue;
-    return value_of(p, root)->buffer;
+    return sumi__value_of(p, root)->buffer;
   }
   return -1;
 }
@@ -156,7 +157,7 @@ static void assign_buffers(sumi_program *p, const int *last) {
   for (size_t s = 0; s < p->n_steps; s++) {
     const sumi__node *n = p->steps[s].call.node;
     for (int i = 0; i < n->n_outputs; i++) {
-      sumi__value *v = value_of(p, n->outputs[i]);
+      sumi__value *v = sumi__value_of(p, n->outputs[i]);
       if (v->place != SUMI__PLACE_ARENA) continue;
       const int until = last[n->outputs[i]->id] > end ? end : last[n->outputs[i]->id];
       v->buffer = buffer_to_take_over(p, s, last);
@@ -188,21 +189,19 @@ done:
 
 /* ---- Memory ---- */
 
+/* Inputs, and what the arena holds. What is computed once gets its memory when it is computed. */
 static sumi_status allocate_values(sumi_program *p) {
   p->arena = sumi__alloc(p->ctx, p->info.arena_bytes);
   if (!p->arena) return SUMI_NO_MEMORY;
   for (size_t k = 0; k < p->g->n_nodes; k++) {
     const sumi__node *n = p->g->nodes[k];
     for (int i = 0; i < n->n_outputs; i++) {
-      sumi__value *v = value_of(p, n->outputs[i]);
-      if (v->root != n->outputs[i]) {
-        v->data = (char *)root_of(p, n->outputs[i])->data + v->view_offset;
-      } else if (v->place == SUMI__PLACE_OWN) {
-        v->data = sumi__alloc_zero(p->ctx, sumi__tensor_bytes(n->outputs[i]));
-        if (!v->data) return SUMI_NO_MEMORY;
-      } else if (v->place == SUMI__PLACE_ARENA) {
-        v->data = p->arena + p->buffers[v->buffer].offset;
-      }
+      sumi__value *v = sumi__value_of(p, n->outputs[i]);
+      if (v->root != n->outputs[i]) continue;
+      if (v->place == SUMI__PLACE_ARENA) v->data = p->arena + p->buffers[v->buffer].offset;
+      if (v->place != SUMI__PLACE_OWN || v->fixed) continue;
+      v->data = sumi__alloc_zero(p->ctx, sumi__tensor_bytes(n->outputs[i]));
+      if (!v->data) return SUMI_NO_MEMORY;
     }
   }
   return SUMI_OK;
@@ -212,36 +211,9 @@ static sumi_status allocate_values(sumi_program *p) {
 static size_t scratch_of(const sumi_program *p, const sumi__step *s) {
   size_t bytes = sumi__align_up(s->prep.scratch_bytes, 64);
   for (int i = 0; i < s->call.node->n_inputs; i++)
-    if (s->prep.packed_bytes[i] && !root_of(p, s->call.node->inputs[i])->fixed)
+    if (s->prep.packed_bytes[i] && !sumi__root_of(p, s->call.node->inputs[i])->fixed)
       bytes += sumi__align_up(s->prep.packed_bytes[i], 64);
   return bytes;
-}
-
-static sumi_status resolve_step(sumi_program *p, sumi__step *s) {
-  const sumi__node *n = s->call.node;
-  const void **in = sumi__arena_alloc(&p->g->arena, (size_t)n->n_inputs * sizeof *in);
-  void **out = sumi__arena_alloc(&p->g->arena, (size_t)n->n_outputs * sizeof *out);
-  if (!in || !out) return SUMI_NO_MEMORY;
-  char *scratch = p->scratch + sumi__align_up(s->prep.scratch_bytes, 64);
-  for (int i = 0; i < n->n_inputs; i++) {
-    in[i] = value_of(p, n->inputs[i])->data;
-    if (!s->prep.packed_bytes[i]) continue;
-    if (root_of(p, n->inputs[i])->fixed) {
-      s->packed[i] = sumi__alloc(p->ctx, s->prep.packed_bytes[i]);
-      if (!s->packed[i]) return SUMI_NO_MEMORY;
-      p->info.packed_bytes += s->prep.packed_bytes[i];
-    } else {
-      s->packed[i] = scratch;
-      s->pack_each_run[i] = true;
-      scratch += sumi__align_up(s->prep.packed_bytes[i], 64);
-    }
-  }
-  for (int i = 0; i < n->n_outputs; i++) out[i] = value_of(p, n->outputs[i])->data;
-  s->call.in = in;
-  s->call.out = out;
-  s->call.scratch = p->scratch;
-  s->call.packed = (const void *const *)s->packed;
-  return SUMI_OK;
 }
 
 static sumi_status allocate(sumi_program *p) {
@@ -252,65 +224,23 @@ static sumi_status allocate(sumi_program *p) {
   }
   SUMI_TRY(allocate_values(p));
   p->scratch = sumi__alloc(p->ctx, p->info.scratch_bytes);
-  if (!p->scratch) return SUMI_NO_MEMORY;
-  for (size_t s = 0; s < p->n_steps; s++) SUMI_TRY(resolve_step(p, &p->steps[s]));
+  if (!p->scratch) status = SUMI_NO_MEMORY;
 done:
   return status;
 }
 
-/* ---- What never changes ---- */
-
-static sumi_status compute_fixed(sumi_program *p) {
+/* The pointers of all steps, and those that callers ask for. */
+static sumi_status resolve(sumi_program *p) {
   sumi_status status = SUMI_OK;
-  for (size_t k = 0; k < p->n_steps; k++) {
-    sumi__step *s = &p->steps[k];
-    for (int i = 0; i < s->call.node->n_inputs; i++)
-      if (s->packed[i] && !s->pack_each_run[i]) SUMI_TRY(s->kernel->pack(&s->call, i, s->call.in[i], s->packed[i]));
-    if (s->fixed) SUMI_TRY(sumi__step_run(s));
-  }
-done:
-  return status;
-}
-
-/* Values computed once that every reader has packed for itself are not kept twice. */
-static sumi_status release_packed_sources(sumi_program *p) {
-  bool *needed = sumi__alloc_array(p->ctx, (size_t)p->g->n_tensors, sizeof *needed);
-  if (!needed) return SUMI_NO_MEMORY;
-  for (size_t k = 0; k < p->n_steps; k++) {
-    const sumi__step *s = &p->steps[k];
-    for (int i = 0; i < s->call.node->n_inputs && !s->fixed; i++)
-      if (!s->packed[i]) needed[value_of(p, s->call.node->inputs[i])->root->id] = true;
-  }
-  for (size_t i = 0; i < p->n_ports; i++) needed[value_of(p, p->ports[i].ours)->root->id] = true;
+  for (size_t s = 0; s < p->n_steps; s++) SUMI_TRY(sumi__step_resolve(p, &p->steps[s]));
   for (int t = 0; t < p->g->n_tensors; t++) {
     sumi__value *v = &p->values[t];
-    if (!v->root || v->root->id != t || v->place != SUMI__PLACE_OWN || !v->fixed || needed[t]) continue;
-    sumi__free(p->ctx, v->data);
-    v->data = NULL;
+    if (!v->root || v->root->id == t) continue;
+    const sumi__value *root = sumi__value_of(p, v->root);
+    v->data = root->data ? (char *)root->data + v->view_offset : NULL;
   }
-  sumi__free(p->ctx, needed);
-  return SUMI_OK;
-}
-
-/* Steps that the compilation has run are not run again. */
-static void drop_fixed_steps(sumi_program *p) {
-  size_t kept = 0;
-  for (size_t k = 0; k < p->n_steps; k++) {
-    sumi__step *s = &p->steps[k];
-    if (!s->fixed) {
-      p->steps[kept] = *s;
-      p->steps[kept].call.packed = (const void *const *)p->steps[kept].packed;
-      kept++;
-      continue;
-    }
-    if (s->kernel->destroy) s->kernel->destroy(p->ctx, s->prep.state);
-    for (int i = 0; i < s->call.node->n_inputs; i++)
-      if (s->packed[i] && !s->pack_each_run[i]) {
-        sumi__free(p->ctx, s->packed[i]);
-        p->info.packed_bytes -= s->prep.packed_bytes[i];
-      }
-  }
-  p->n_steps = kept;
+done:
+  return status;
 }
 
 static sumi_status check_request(sumi_backend *backend, sumi_graph *g, int n, sumi_tensor *const *outputs) {
@@ -347,9 +277,8 @@ sumi_status sumi_compile(sumi_backend *backend, sumi_graph *g, int n, sumi_tenso
   if (status == SUMI_OK) status = make_steps(p, &chosen);
   if (status == SUMI_OK) status = plan_memory(p);
   if (status == SUMI_OK) status = allocate(p);
-  if (status == SUMI_OK) status = compute_fixed(p);
-  if (status == SUMI_OK) status = release_packed_sources(p);
-  if (status == SUMI_OK) drop_fixed_steps(p);
+  if (status == SUMI_OK) status = sumi__compute_fixed(p);
+  if (status == SUMI_OK) status = resolve(p);
   sumi__set_library_threads(threads_before);
 done:
   sumi__free(g->ctx, map);

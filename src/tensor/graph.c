@@ -1,7 +1,7 @@
 #include "tensor/graph.h"
 
 #include "ops/ops.h"
-#include "tensor/weights.h"
+#include "tensor/load.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -137,6 +137,7 @@ sumi_tensor *sumi_param(sumi_graph *g, sumi_weights *weights, const char *name) 
     return NULL;
   }
   const sumi__weight *w = sumi__weights_at(weights, (size_t)i);
+  if (w->lent) return sumi__load(g, weights, w, SUMI_F32);
   for (size_t k = 0; k < g->n_nodes; k++) { /* the same name gives the same tensor */
     const sumi__node *n = g->nodes[k];
     if (n->op == &sumi__op_param && ((const sumi__leaf_attrs *)n->attrs)->data == w->data) return n->outputs[0];
@@ -175,4 +176,7 @@ sumi_tensor *sumi__float_cast(sumi_graph *g, sumi_tensor *t, sumi_dtype dtype) {
   return t && !sumi__is_float(t->dtype) ? t : sumi_cast(g, t, dtype);
 }
 
-sumi_tensor *sumi__compute_cast(sumi_graph *g, sumi_tensor *t) { return sumi__float_cast(g, t, g->compute); }
+sumi_tensor *sumi__compute_cast(sumi_graph *g, sumi_tensor *t) {
+  if (t && t->node->op == &sumi__op_load) return sumi__load_as(g, t, g->compute);
+  return sumi__float_cast(g, t, g->compute);
+}

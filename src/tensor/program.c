@@ -9,8 +9,7 @@ void sumi_program_free(sumi_program *p) {
   for (size_t k = 0; k < p->n_steps; k++) {
     sumi__step *s = &p->steps[k];
     if (s->kernel && s->kernel->destroy) s->kernel->destroy(p->ctx, s->prep.state);
-    for (int i = 0; i < s->call.node->n_inputs; i++)
-      if (!s->pack_each_run[i]) sumi__free(p->ctx, s->packed[i]);
+    sumi__step_release_packed(p, s);
   }
   for (int t = 0; p->values && t < p->g->n_tensors; t++) {
     sumi__value *v = &p->values[t];
@@ -51,10 +50,40 @@ sumi_status sumi_get(sumi_program *p, const sumi_tensor *output, void *values) {
   return copy_port(p, output, false, NULL, values);
 }
 
+/* NULL where nothing is kept of it. */
+static void *address_of(const sumi_program *p, const sumi_tensor *t) {
+  const sumi__value *root = sumi__root_of(p, t);
+  return root->data ? (char *)root->data + sumi__value_of(p, t)->view_offset : NULL;
+}
+
+/* The first call allocates the tables; a later one fills them again. */
+sumi_status sumi__step_resolve(sumi_program *p, sumi__step *s) {
+  const sumi__node *n = s->call.node;
+  const void **in = (const void **)(uintptr_t)s->call.in;
+  void **out = (void **)(uintptr_t)s->call.out;
+  if (!in) in = sumi__arena_alloc(&p->g->arena, (size_t)n->n_inputs * sizeof *in);
+  if (!out) out = sumi__arena_alloc(&p->g->arena, (size_t)n->n_outputs * sizeof *out);
+  if (!in || !out) return SUMI_NO_MEMORY;
+  char *scratch = p->scratch + sumi__align_up(s->prep.scratch_bytes, 64);
+  for (int i = 0; i < n->n_inputs; i++) {
+    in[i] = address_of(p, n->inputs[i]);
+    if (!s->prep.packed_bytes[i] || sumi__root_of(p, n->inputs[i])->fixed) continue;
+    s->packed[i] = scratch;
+    s->pack_each_run[i] = true;
+    scratch += sumi__align_up(s->prep.packed_bytes[i], 64);
+  }
+  for (int i = 0; i < n->n_outputs; i++) out[i] = address_of(p, n->outputs[i]);
+  s->call.in = in;
+  s->call.out = out;
+  s->call.scratch = p->scratch;
+  s->call.packed = s->packed;
+  return SUMI_OK;
+}
+
 sumi_status sumi__step_run(sumi__step *s) {
   for (int i = 0; i < s->call.node->n_inputs; i++) {
     if (!s->pack_each_run[i]) continue;
-    sumi_status status = s->kernel->pack(&s->call, i, s->call.in[i], s->packed[i]);
+    sumi_status status = s->kernel->pack(&s->call, i, s->call.in[i], (void *)(uintptr_t)s->packed[i]);
     if (status != SUMI_OK) return status;
   }
   return s->kernel->run(&s->call);

@@ -4,6 +4,7 @@
 
 #include "tensor/backend.h"
 #include "tensor/passes.h"
+#include "tensor/weights.h"
 
 /* Where a tensor's bytes are. */
 typedef enum sumi__place {
@@ -25,8 +26,11 @@ typedef struct sumi__step {
   const sumi__kernel *kernel;
   sumi__prep prep;
   sumi__call call;
-  void *packed[SUMI__MAX_INPUTS];
-  bool pack_each_run[SUMI__MAX_INPUTS];
+  const void *packed[SUMI__MAX_INPUTS];
+  bool pack_each_run[SUMI__MAX_INPUTS]; /* into the scratch memory */
+  /* Packed weights that programs share, and whose they are; else the program's own memory. */
+  sumi__pack *shared[SUMI__MAX_INPUTS];
+  sumi_weights *sharers[SUMI__MAX_INPUTS];
   double seconds; /* while profiling */
   bool fixed;     /* run once, by the compilation */
 } sumi__step;
@@ -53,7 +57,21 @@ struct sumi_program {
   char *profile_text;
 };
 
+/* What is known of a tensor, and of the tensor whose memory it lies in. */
+static inline sumi__value *sumi__value_of(const sumi_program *p, const sumi_tensor *t) { return &p->values[t->id]; }
+static inline sumi__value *sumi__root_of(const sumi_program *p, const sumi_tensor *t) {
+  return sumi__value_of(p, sumi__value_of(p, t)->root);
+}
+
+/* Gives the step its pointers. */
+sumi_status sumi__step_resolve(sumi_program *p, sumi__step *step);
 /* Runs one step: packing first, then the kernel. */
 sumi_status sumi__step_run(sumi__step *step);
+/* Frees what the step has packed for itself and lets go of what it shares. */
+void sumi__step_release_packed(sumi_program *p, sumi__step *step);
+
+/* Computes what never changes, packs what kernels want packed, and keeps of all that only what runs will read: fixed
+ * steps are taken out of the program. */
+sumi_status sumi__compute_fixed(sumi_program *p);
 
 #endif

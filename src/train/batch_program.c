@@ -31,10 +31,9 @@ done:
 }
 
 sumi_status sumi__declare_weights(const sumi_train_config *config, const sumi__dataset *set, sumi_weights *weights,
-                                  const sumi_safetensors *file, sumi__rng *init) {
+                                  sumi__rng *init) {
   build b = {0};
   sumi__nn nn = sumi__nn_root(NULL, weights);
-  nn.file = file;
   nn.init = init;
   const sumi_status status = build_graph(&b, config, set, 1, &nn);
   sumi_graph_free(b.g);

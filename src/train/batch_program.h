@@ -32,9 +32,9 @@ typedef struct sumi__batch_programs {
   size_t count;
 } sumi__batch_programs;
 
-/* Adds to `weights` the parameters that the task's model has: from `file` if not NULL, else drawn from `init`. */
+/* Adds to `weights` the parameters that the task's model has, drawn from `init`. */
 sumi_status sumi__declare_weights(const sumi_train_config *config, const sumi__dataset *set, sumi_weights *weights,
-                                  const sumi_safetensors *file, sumi__rng *init);
+                                  sumi__rng *init);
 
 /* The program for `rows`, 1 or more; lent. The graph is freed once it is compiled. */
 sumi_status sumi__batch_programs_get(sumi__batch_programs *programs, int64_t rows, sumi__batch_program **out);

@@ -95,7 +95,7 @@ static sumi_status make_state(sumi__trainer *t) {
   int64_t parameters = 0;
   sumi__rng_seed(&rng, (uint64_t)t->config->values.train.seed);
   SUMI_TRY(sumi_weights_create(t->ctx, &t->weights));
-  SUMI_TRY(sumi__declare_weights(t->config, &t->train, t->weights, NULL, &rng));
+  SUMI_TRY(sumi__declare_weights(t->config, &t->train, t->weights, &rng));
   SUMI_TRY(make_optimizer(t));
   SUMI_TRY(sumi__ema_create(t->ctx, t->weights, t->config->values.ema.decay, t->config->values.ema.warmup, &t->ema));
   SUMI_TRY(sumi_backend_cpu(t->ctx, &t->backend));
