@@ -1,5 +1,6 @@
 # The compiler of graphs: fusion, the plan of memory, programs, and running out of memory.
 sumi_test(tensor_fuse_test SOURCES tensor_fuse_test.c LABEL quick)
+sumi_test(tensor_lent_test SOURCES tensor_lent_test.c LABEL quick)
 sumi_test(tensor_memory_test SOURCES tensor_memory_test.c LABEL quick)
 sumi_test(tensor_plan_test SOURCES tensor_plan_test.c LABEL quick)
 sumi_test(tensor_program_test SOURCES tensor_program_test.c LABEL quick)

@@ -1,0 +1,217 @@
+/* Parameters that stay in a file's order and type: they give what copies of them give, are packed once for all programs
+ * of a set, also from several threads, and come again for every run where a program is not frozen. */
+#include "support.h"
+
+#include "tensor/weights.h"
+
+#include <pthread.h>
+#include <string.h>
+
+enum { IN = 20, OUT = 33, SIDE = 9, HIDDEN = 40, RESULTS = HIDDEN };
+
+/* O, I, H, W and O, I as in a file, at an odd address. */
+typedef struct file {
+  uint8_t bytes[2 * (OUT * IN * 9 + HIDDEN * OUT + OUT) + 1];
+} file;
+
+static const uint8_t *conv_of(const file *f) { return f->bytes + 1; }
+static const uint8_t *linear_of(const file *f) { return conv_of(f) + 2 * OUT * IN * 9; }
+static const uint8_t *bias_of(const file *f) { return linear_of(f) + 2 * HIDDEN * OUT; }
+
+static void fill(file *f, sumi_dtype dtype) {
+  uint32_t r = 7;
+  for (size_t i = 0; i < sizeof f->bytes / 2; i++) {
+    r = r * 1664525u + 1013904223u;
+    const float x = ((float)(r >> 8) * 0x1p-24f - 0.5f) * 0.5f;
+    uint16_t h;
+    sumi__from_f32(&h, dtype, &x, 1);
+    memcpy(f->bytes + 1 + 2 * i, &h, 2);
+  }
+}
+
+static sumi_weights *lent(sumi_context *ctx, const file *f, sumi_dtype dtype) {
+  sumi_weights *w;
+  assert_int_equal(sumi_weights_create(ctx, &w), SUMI_OK);
+  const sumi_shape conv = SUMI_SHAPE(OUT, 3, 3, IN), linear = SUMI_SHAPE(HIDDEN, OUT), bias = SUMI_SHAPE(OUT);
+  assert_int_equal(sumi__weights_lend(w, "conv", dtype, conv_of(f), false, conv, SUMI__LAYOUT_CONV), SUMI_OK);
+  assert_int_equal(sumi__weights_lend(w, "linear", dtype, linear_of(f), false, linear, SUMI__LAYOUT_PLAIN), SUMI_OK);
+  assert_int_equal(sumi__weights_lend(w, "bias", dtype, bias_of(f), false, bias, SUMI__LAYOUT_PLAIN), SUMI_OK);
+  return w;
+}
+
+/* The same numbers as f32 in the set's own memory. */
+static sumi_weights *owned(sumi_context *ctx, const file *f, sumi_dtype dtype) {
+  static const struct {
+    const char *name;
+    const uint8_t *(*values)(const file *f);
+    sumi__layout layout;
+    int rank;
+    int64_t dims[4];
+  } members[] = {{"conv", conv_of, SUMI__LAYOUT_CONV, 4, {OUT, 3, 3, IN}},
+                 {"linear", linear_of, SUMI__LAYOUT_PLAIN, 2, {HIDDEN, OUT}},
+                 {"bias", bias_of, SUMI__LAYOUT_PLAIN, 1, {OUT}}};
+  sumi_weights *w;
+  assert_int_equal(sumi_weights_create(ctx, &w), SUMI_OK);
+  for (size_t k = 0; k < 3; k++) {
+    sumi__weight *m;
+    const sumi_shape shape = sumi_shape_make(members[k].rank, members[k].dims);
+    assert_int_equal(sumi__weights_add(w, members[k].name, SUMI_F32, shape, members[k].layout, true, &m), SUMI_OK);
+    static float values[OUT * IN * 9];
+    static uint16_t aligned[OUT * IN * 9];
+    const int64_t count = sumi_shape_count(&shape);
+    memcpy(aligned, members[k].values(f), 2 * (size_t)count);
+    sumi__to_f32(values, aligned, dtype, count);
+    sumi__weight_from_file_order(m, m->data, values);
+  }
+  return w;
+}
+
+typedef struct outcome {
+  float results[4 * RESULTS];
+  size_t packed_bytes; /* as the program has it, and as the set has it */
+  size_t set_bytes;
+} outcome;
+
+static sumi_program *compile(sumi_backend *backend, sumi_context *ctx, sumi_weights *w, int64_t n, sumi_dtype compute,
+                             bool frozen, sumi_tensor **x, sumi_tensor **y, sumi_graph **g) {
+  sumi_program *p = NULL;
+  assert_int_equal(sumi_graph_create(ctx, g), SUMI_OK);
+  sumi_graph_set_compute(*g, compute);
+  *x = sumi_input(*g, "x", SUMI_F32, SUMI_SHAPE(n, SIDE, SIDE, IN));
+  const sumi_conv_options same = {.pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1};
+  sumi_tensor *h = sumi_conv2d(*g, *x, sumi_param(*g, w, "conv"), sumi_param(*g, w, "bias"), &same);
+  h = sumi_linear(*g, sumi_silu(*g, h), sumi_param(*g, w, "linear"), NULL);
+  *y = sumi_mean(*g, h, 2, (int[]){1, 2}, false);
+  assert_int_equal(sumi_compile(backend, *g, 1, y, &(sumi_compile_options){.frozen = frozen}, &p), SUMI_OK);
+  return p;
+}
+
+static void evaluate(sumi_program *p, const sumi_tensor *x, const sumi_tensor *y, int64_t n, outcome *out) {
+  float *values = sumi_data(p, x);
+  for (int64_t i = 0; i < n * SIDE * SIDE * IN; i++) values[i] = (float)(i * 37 % 101) / 50.0f - 1.0f;
+  for (int run = 0; run < 2; run++) assert_int_equal(sumi_run(p), SUMI_OK);
+  assert_int_equal(sumi_get(p, y, out->results), SUMI_OK);
+  out->packed_bytes = sumi_program_describe(p).packed_bytes;
+}
+
+static void run(sumi_context *ctx, sumi_weights *w, int64_t n, sumi_dtype compute, bool frozen, outcome *out) {
+  sumi_backend *backend;
+  sumi_graph *g;
+  sumi_tensor *x, *y;
+  assert_int_equal(sumi_backend_cpu(ctx, &backend), SUMI_OK);
+  sumi_program *p = compile(backend, ctx, w, n, compute, frozen, &x, &y, &g);
+  evaluate(p, x, y, n, out);
+  out->set_bytes = sumi__weights_packed_bytes(w);
+  sumi_program_free(p);
+  sumi_graph_free(g);
+  sumi_backend_free(backend);
+}
+
+static void gives_what_copies_give(void **state) {
+  sumi_context *ctx = *state;
+  const sumi_dtype types[] = {SUMI_F16, SUMI_BF16}, computes[] = {SUMI_F32, SUMI_BF16};
+  for (int k = 0; k < 8; k++) {
+    static file f;
+    static outcome a, b;
+    const sumi_dtype type = types[k & 1], compute = computes[k >> 1 & 1];
+    const bool frozen = k >> 2;
+    fill(&f, type);
+    sumi_weights *from_file = lent(ctx, &f, type), *copies = owned(ctx, &f, type);
+    run(ctx, from_file, 2, compute, frozen, &a);
+    run(ctx, copies, 2, compute, frozen, &b);
+    assert_memory_equal(a.results, b.results, 2 * RESULTS * sizeof(float));
+    assert_int_equal(a.packed_bytes, b.packed_bytes);
+    assert_int_equal(sumi__weights_packed_bytes(from_file), 0);
+    sumi_weights_free(from_file);
+    sumi_weights_free(copies);
+  }
+}
+
+static void programs_share_what_is_packed(void **state) {
+  sumi_context *ctx = *state;
+  static file f;
+  static outcome a, b;
+  sumi_backend *backend;
+  sumi_graph *g[2];
+  sumi_tensor *x[2], *y[2];
+  fill(&f, SUMI_F16);
+  sumi_weights *w = lent(ctx, &f, SUMI_F16);
+  assert_int_equal(sumi_backend_cpu(ctx, &backend), SUMI_OK);
+  sumi_program *first = compile(backend, ctx, w, 4, SUMI_F32, true, &x[0], &y[0], &g[0]);
+  const size_t once = sumi__weights_packed_bytes(w);
+  assert_true(once > 0);
+  sumi_program *second = compile(backend, ctx, w, 4, SUMI_F32, true, &x[1], &y[1], &g[1]);
+  assert_int_equal(sumi__weights_packed_bytes(w), once);
+  sumi_program_free(first); /* the other one keeps them */
+  evaluate(second, x[1], y[1], 4, &a);
+  assert_int_equal(sumi__weights_packed_bytes(w), once);
+  sumi_program_free(second);
+  run(ctx, w, 4, SUMI_F32, true, &b);
+  assert_memory_equal(a.results, b.results, sizeof a.results);
+  for (int k = 0; k < 2; k++) sumi_graph_free(g[k]);
+  sumi_backend_free(backend);
+  sumi_weights_free(w);
+}
+
+/* ---- Threads ---- */
+
+typedef struct session {
+  sumi_weights *weights;
+  outcome result;
+} session;
+
+static void *one_session(void *arg) {
+  session *s = arg;
+  sumi_context *ctx = NULL;
+  if (sumi_context_create(&(sumi_context_options){.threads = 1}, &ctx) != SUMI_OK) return NULL;
+  for (int round = 0; round < 3; round++) run(ctx, s->weights, 2, SUMI_BF16, true, &s->result);
+  sumi_context_free(ctx);
+  return s;
+}
+
+static void threads_share_a_set(void **state) {
+  sumi_context *ctx = *state;
+  static file f;
+  static session sessions[2];
+  pthread_t threads[2];
+  fill(&f, SUMI_BF16);
+  sumi_weights *w = lent(ctx, &f, SUMI_BF16);
+  for (int k = 0; k < 2; k++) {
+    sessions[k].weights = w;
+    assert_int_equal(pthread_create(&threads[k], NULL, one_session, &sessions[k]), 0);
+  }
+  for (int k = 0; k < 2; k++) {
+    void *done;
+    pthread_join(threads[k], &done);
+    assert_non_null(done);
+  }
+  assert_memory_equal(sessions[0].result.results, sessions[1].result.results, 2 * RESULTS * sizeof(float));
+  sumi_weights_free(w);
+}
+
+static void other_types_are_refused(void **state) {
+  sumi_context *ctx = *state;
+  sumi_weights *w;
+  const int64_t values[2] = {0};
+  assert_int_equal(sumi_weights_create(ctx, &w), SUMI_OK);
+  const sumi_status status = sumi__weights_lend(w, "a", SUMI_I64, values, false, SUMI_SHAPE(2), SUMI__LAYOUT_PLAIN);
+  assert_int_equal(status, SUMI_INVALID);
+  assert_non_null(strstr(sumi_context_error(ctx), "a i64 tensor cannot be lent"));
+  sumi_weights_free(w);
+}
+
+static int setup(void **state) { return sumi_context_create(NULL, (sumi_context **)state) != SUMI_OK; }
+static int teardown(void **state) {
+  sumi_context_free(*state);
+  return 0;
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(gives_what_copies_give, setup, teardown),
+      cmocka_unit_test_setup_teardown(programs_share_what_is_packed, setup, teardown),
+      cmocka_unit_test_setup_teardown(threads_share_a_set, setup, teardown),
+      cmocka_unit_test_setup_teardown(other_types_are_refused, setup, teardown),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
