@@ -66,6 +66,10 @@ expect 0 'text attention 2x77 by 77' bench ops --only 'text attention' --seconds
   cat ops.jsonl
   failures=$((failures + 1))
 }
+for network in unet vae text; do
+  expect 0 'bf16  fast' bench $network --shrink 8 --side 64 -n 1 --modes all --json ops.jsonl
+done
+expect 2 'multiple of 8' bench vae --side 60
 expect 2 '--commit' bench ops --commit 'a"b'
 
 # A judge and a network after two steps each: what they draw is noise, but every command must work with them.

@@ -8,13 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const cli_command cli_bench_ops, cli_bench_train_digits, cli_eval_digits, cli_eval_score, cli_inspect,
-    cli_plot_forward, cli_plot_loss, cli_plot_reverse, cli_plot_schedules, cli_sample, cli_train;
+extern const cli_command cli_bench_ops, cli_bench_text, cli_bench_train_digits, cli_bench_unet, cli_bench_vae,
+    cli_eval_digits, cli_eval_score, cli_inspect, cli_plot_forward, cli_plot_loss, cli_plot_reverse, cli_plot_schedules,
+    cli_sample, cli_train;
 
 const cli_command *const cli_commands[] = {
-    &cli_train,        &cli_sample,    &cli_eval_digits,        &cli_eval_score,
-    &cli_inspect,      &cli_plot_loss, &cli_plot_schedules,     &cli_plot_forward,
-    &cli_plot_reverse, &cli_bench_ops, &cli_bench_train_digits,
+    &cli_train,      &cli_sample,         &cli_eval_digits,  &cli_eval_score,         &cli_inspect,
+    &cli_plot_loss,  &cli_plot_schedules, &cli_plot_forward, &cli_plot_reverse,       &cli_bench_ops,
+    &cli_bench_unet, &cli_bench_vae,      &cli_bench_text,   &cli_bench_train_digits,
 };
 const size_t cli_command_count = sizeof cli_commands / sizeof *cli_commands;
 

@@ -2,7 +2,7 @@
 #ifndef SUMI_BENCH_H
 #define SUMI_BENCH_H
 
-#include "sumi/base.h"
+#include "sumi/tensor.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -20,6 +20,43 @@ typedef struct sumi_machine {
  * runs of loops that hold everything in registers, and of a scaled copy between two arrays of 64 MB.
  * Errors: NO_MEMORY. */
 SUMI_API sumi_status sumi_measure_machine(sumi_context *ctx, sumi_machine *out);
+
+/* ---- The networks of Stable Diffusion 1.5, with random weights -------------------------------------------------- */
+
+typedef enum sumi_bench_network {
+  SUMI_BENCH_UNET, /* one step with guidance: two latents for each picture, the prompts' keys and values given */
+  SUMI_BENCH_VAE,  /* latents to pictures */
+  SUMI_BENCH_TEXT  /* two prompts of 77 tokens for each picture */
+} sumi_bench_network;
+
+typedef struct sumi_bench_mode {
+  sumi_dtype compute; /* SUMI_F32 or SUMI_BF16 */
+  sumi_winograd winograd;
+} sumi_bench_mode;
+
+typedef struct sumi_bench_options {
+  sumi_bench_network network;
+  int64_t side;  /* of a picture in pixels, a multiple of 8; 0 means 512 */
+  int64_t batch; /* pictures; 0 means 1 */
+  int runs;      /* of each mode, after one that does not count; 0 means 3 */
+  int shrink;    /* divides all widths and the norms' groups: 1 (or 0), 2, 4 or 8; for tests */
+  void *user;    /* for the functions below, which may be NULL */
+  void (*profile)(void *user, const char *text); /* receives each mode's time by operator and by layer */
+  bool (*should_stop)(void *user);               /* asked between runs */
+} sumi_bench_options;
+
+typedef struct sumi_bench_result {
+  double median_seconds, best_seconds;
+  double compile_seconds;
+  /* The root mean square of the difference to the first mode's result, relative to the result's own. */
+  double error;
+  sumi_program_info program;
+} sumi_bench_result;
+
+/* Measures the network in each mode; results[i] is that of modes[i]. The same weights and inputs serve all.
+ * Errors: INVALID (options), NO_MEMORY, CANCELLED (should_stop). */
+SUMI_API sumi_status sumi_bench_networks(sumi_context *ctx, const sumi_bench_options *options, int n,
+                                         const sumi_bench_mode *modes, sumi_bench_result *results);
 
 #ifdef __cplusplus
 }
