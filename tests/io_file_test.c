@@ -34,7 +34,7 @@ static void replaces_a_file_as_a_whole(void **state) {
   assert_ok(ctx, sumi__file_writer_commit(w));
   sumi__file_writer_free(w);
   expect_file("whole.txt", "second");
-  assert_false(sumi__file_exists("whole.txt.tmp"));
+  assert_int_equal(temporaries_of("whole.txt"), 0);
 }
 
 static void abandoning_leaves_the_old_file(void **state) {
@@ -45,10 +45,10 @@ static void abandoning_leaves_the_old_file(void **state) {
   char *large = calloc(1, 1 << 20); /* beyond the buffer, so that something reached the disk */
   assert_ok(ctx, sumi__file_writer_write(w, large, 1 << 20));
   free(large);
-  assert_true(sumi__file_exists("kept.txt.tmp"));
+  assert_int_equal(temporaries_of("kept.txt"), 1);
   sumi__file_writer_free(w);
   expect_file("kept.txt", "old");
-  assert_false(sumi__file_exists("kept.txt.tmp"));
+  assert_int_equal(temporaries_of("kept.txt"), 0);
   sumi__file_writer_free(NULL);
 }
 
@@ -69,26 +69,62 @@ static void patches_what_is_written(void **state) {
   expect_file("patched.txt", "count 42 end.");
 }
 
-static void a_second_writer_is_refused(void **state) {
+static void of_two_writers_the_later_file_stays_whole(void **state) {
   sumi_context *ctx = *state;
   sumi__file_writer *first = NULL, *second = NULL;
   assert_ok(ctx, sumi__file_writer_open(ctx, "shared.txt", &first));
-  assert_int_equal(sumi__file_writer_open(ctx, "shared.txt", &second), SUMI_IO);
-  assert_null(second);
-  assert_error(ctx, "shared.txt", "somebody else");
-  assert_ok(ctx, sumi__file_writer_write(first, "mine", 4));
+  assert_ok(ctx, sumi__file_writer_open(ctx, "shared.txt", &second));
+  assert_ok(ctx, sumi__file_writer_write(first, "the first's", 11));
+  assert_ok(ctx, sumi__file_writer_write(second, "the other's", 11));
+  assert_ok(ctx, sumi__file_writer_commit(second));
+  expect_file("shared.txt", "the other's");
   assert_ok(ctx, sumi__file_writer_commit(first));
+  expect_file("shared.txt", "the first's");
   sumi__file_writer_free(first);
-  expect_file("shared.txt", "mine");
+  sumi__file_writer_free(second);
+  assert_int_equal(temporaries_of("shared.txt"), 0);
 }
 
-static void a_killed_writers_rest_is_reused(void **state) {
+/* Whatever lies beside the target, and however it is called, is somebody else's. */
+static void files_beside_the_target_are_not_touched(void **state) {
   sumi_context *ctx = *state;
-  write_plain("killed.txt", "old", 3);
-  write_plain("killed.txt.tmp", "half of something longer", 24);
-  assert_ok(ctx, sumi__file_write(ctx, "killed.txt", "new", 3));
-  expect_file("killed.txt", "new");
-  assert_false(sumi__file_exists("killed.txt.tmp"));
+  struct stat info;
+  write_plain("beside.txt.tmp", "a text of mine", 14);
+  assert_int_equal(mkfifo("pipe.txt.tmp", 0600), 0);
+  write_plain(".beside.txt.abcdef", "mine too", 8);
+  assert_ok(ctx, sumi__file_write(ctx, "beside.txt", "new", 3));
+  assert_ok(ctx, sumi__file_write(ctx, "pipe.txt", "new", 3));
+  expect_file("beside.txt", "new");
+  expect_file("beside.txt.tmp", "a text of mine");
+  expect_file(".beside.txt.abcdef", "mine too");
+  assert_int_equal(lstat("pipe.txt.tmp", &info), 0);
+  assert_true(S_ISFIFO(info.st_mode));
+}
+
+static void names_as_long_as_the_system_allows(void **state) {
+  sumi_context *ctx = *state;
+  char name[256] = "";
+  memset(name, 'n', sizeof name - 1);
+  assert_ok(ctx, sumi__file_write(ctx, name, "x", 1));
+  expect_file(name, "x");
+  assert_int_equal(sumi__file_write(ctx, "", "x", 1), SUMI_INVALID);
+  assert_error(ctx, "empty");
+}
+
+static void links_to_files_that_do_not_exist_yet(void **state) {
+  sumi_context *ctx = *state;
+  struct stat info;
+  assert_int_equal(mkdir("elsewhere", 0777), 0);
+  assert_int_equal(symlink("elsewhere/second", "first-link"), 0);
+  assert_int_equal(symlink("third", "elsewhere/second"), 0);
+  assert_ok(ctx, sumi__file_write(ctx, "first-link", "new", 3));
+  expect_file("elsewhere/third", "new");
+  assert_int_equal(lstat("first-link", &info), 0);
+  assert_true(S_ISLNK(info.st_mode));
+  assert_int_equal(symlink("loop-b", "loop-a"), 0);
+  assert_int_equal(symlink("loop-a", "loop-b"), 0);
+  assert_int_equal(sumi__file_write(ctx, "loop-a", "x", 1), SUMI_IO);
+  assert_error(ctx, "loop-a");
 }
 
 static void links_and_permissions_stay(void **state) {
@@ -127,9 +163,8 @@ static void bad_targets_give_the_path_and_the_reason(void **state) {
 static int write_too_much(const char *folder, const char *reason) {
   sumi_context *ctx = NULL;
   if (sumi_context_create(NULL, &ctx) != SUMI_OK) return 10;
-  char path[256], temporary[300];
+  char path[256];
   snprintf(path, sizeof path, "%s/short.bin", folder);
-  snprintf(temporary, sizeof temporary, "%s.tmp", path);
   if (sumi__file_write(ctx, path, "precious", 8) != SUMI_OK) return 11;
   sumi__file_writer *w = NULL;
   if (sumi__file_writer_open(ctx, path, &w) != SUMI_OK) return 12;
@@ -140,7 +175,7 @@ static int write_too_much(const char *folder, const char *reason) {
   if (sumi__file_writer_commit(w) != SUMI_IO) return 14;
   if (!strstr(sumi_context_error(ctx), path) || !strstr(sumi_context_error(ctx), reason)) return 15;
   sumi__file_writer_free(w);
-  if (sumi__file_exists(temporary)) return 16;
+  if (temporaries_of(path) != 0) return 16;
   size_t bytes = 0;
   uint8_t *data = NULL;
   if (sumi__file_read(ctx, path, 100, &data, &bytes) != SUMI_OK || bytes != 8 || memcmp(data, "precious", 8)) return 17;
@@ -400,8 +435,10 @@ int main(void) {
       cmocka_unit_test(replaces_a_file_as_a_whole),
       cmocka_unit_test(abandoning_leaves_the_old_file),
       cmocka_unit_test(patches_what_is_written),
-      cmocka_unit_test(a_second_writer_is_refused),
-      cmocka_unit_test(a_killed_writers_rest_is_reused),
+      cmocka_unit_test(of_two_writers_the_later_file_stays_whole),
+      cmocka_unit_test(files_beside_the_target_are_not_touched),
+      cmocka_unit_test(names_as_long_as_the_system_allows),
+      cmocka_unit_test(links_to_files_that_do_not_exist_yet),
       cmocka_unit_test(links_and_permissions_stay),
       cmocka_unit_test(bad_targets_give_the_path_and_the_reason),
       cmocka_unit_test(a_size_limit_leaves_the_old_file),

@@ -68,7 +68,7 @@ static sumi_status read_safetensors(sumi_context *ctx) {
 static void safetensors(void **state) {
   (void)state;
   starve(write_safetensors);
-  assert_int_not_equal(access("m.safetensors.tmp", F_OK), 0);
+  assert_int_equal(temporaries_of("m.safetensors"), 0);
   starve(read_safetensors);
 }
 
@@ -153,7 +153,7 @@ static void pictures(void **state) {
   starve(read_png);
   starve(read_png_text);
   starve(write_animation);
-  assert_int_not_equal(access("a.png.tmp", F_OK), 0);
+  assert_int_equal(temporaries_of("a.png"), 0);
 }
 
 static sumi_status write_csv(sumi_context *ctx) {

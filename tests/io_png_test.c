@@ -308,7 +308,7 @@ static void unfinished_animations_leave_nothing(void **state) {
   char *text = read_plain("old.png", NULL);
   assert_string_equal(text, "old");
   free(text);
-  assert_false(sumi__file_exists("old.png.tmp"));
+  assert_int_equal(temporaries_of("old.png"), 0);
   assert_ok(ctx, sumi_animation_create(ctx, "none.png", &options, &a));
   assert_int_equal(sumi_animation_finish(a), SUMI_INVALID);
   assert_error(ctx, "none.png", "at least one frame");

@@ -265,7 +265,7 @@ static void refuses_to_write_nonsense(void **state) {
   e[0] = (sumi__safetensors_entry){"\xff", SUMI_F32, {1, {1}}, values};
   assert_int_equal(sumi__safetensors_write(ctx, "bad", e, 1, NULL, 0, NULL, NULL), SUMI_INVALID);
   assert_error(ctx, "bad", "not UTF-8");
-  assert_false(sumi__file_exists("bad") || sumi__file_exists("bad.tmp"));
+  assert_false(sumi__file_exists("bad") || temporaries_of("bad") != 0);
 }
 
 static void a_full_disk_keeps_the_old_checkpoint(void **state) {
@@ -289,7 +289,7 @@ static void a_full_disk_keeps_the_old_checkpoint(void **state) {
   char *now = read_plain("kept.safetensors", &after);
   assert_int_equal(before, after);
   assert_memory_equal(old, now, before);
-  assert_false(sumi__file_exists("kept.safetensors.tmp"));
+  assert_int_equal(temporaries_of("kept.safetensors"), 0);
   free(old);
   free(now);
 }

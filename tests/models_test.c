@@ -248,8 +248,8 @@ static void wrong_folders_are_refused(void **state) {
 
 /* A save that fails keeps the weights that were there, whichever of the files it fails at. */
 static void failed_saves_lose_nothing(void **state) {
-  static const char *const blocked[] = {"kept/model_index.json.tmp", "kept/unet/config.json.tmp",
-                                        "kept/unet/diffusion_pytorch_model.safetensors.tmp"};
+  static const char *const blocked[] = {"kept/model_index.json", "kept/unet/config.json",
+                                        "kept/unet/diffusion_pytorch_model.safetensors"};
   bench b;
   sumi__score_unet_config found, c = tiny(SUMI__SCORE_UNET_ADD);
   open_bench(&b, state);
@@ -258,12 +258,14 @@ static void failed_saves_lose_nothing(void **state) {
   for (int i = 0; i < 3; i++) {
     sumi_weights *loaded = NULL;
     float *first = sumi_weights_data(b.weights, 0), old = *first;
-    assert_int_equal(mkdir(blocked[i], 0700), 0); /* where the temporary file would go */
+    assert_int_equal(rename(blocked[i], "kept-aside"), 0);
+    assert_int_equal(mkdir(blocked[i], 0700), 0); /* where the file would go */
     *first += 1.0f;
     assert_int_equal(sumi__score_unet_save(b.ctx, "kept", &c, b.weights), SUMI_IO);
     assert_error(b.ctx, "kept/");
     *first = old;
     assert_int_equal(rmdir(blocked[i]), 0);
+    assert_int_equal(rename("kept-aside", blocked[i]), 0);
     assert_ok(b.ctx, sumi__score_unet_load(b.ctx, "kept", &found, &loaded));
     assert_same_weights(b.weights, loaded);
     sumi_weights_free(loaded);

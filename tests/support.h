@@ -12,6 +12,7 @@
 #include "base/base.h"
 #include "sumi/sumi.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,20 @@ static inline char *read_plain(const char *path, size_t *bytes) {
   fclose(f);
   if (bytes) *bytes = (size_t)n;
   return text;
+}
+
+/* How many `.NAME.XXXXXX` lie beside the file at `path`: what a writer leaves that neither finished nor tidied up. */
+static inline int temporaries_of(const char *path) {
+  char folder[4096], begin[300];
+  const char *slash = strrchr(path, '/');
+  int count = 0;
+  snprintf(folder, sizeof folder, "%.*s.", slash ? (int)(slash - path) + 1 : 0, path);
+  snprintf(begin, sizeof begin, ".%s.", slash ? slash + 1 : path);
+  DIR *entries = opendir(folder);
+  for (const struct dirent *entry; entries && (entry = readdir(entries));)
+    count += strncmp(entry->d_name, begin, strlen(begin)) == 0;
+  if (entries) closedir(entries);
+  return count;
 }
 
 /* The context's error is one line and holds each of the texts up to the closing NULL. */

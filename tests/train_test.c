@@ -140,13 +140,13 @@ static void keeps_the_newest_checkpoints(void **state) {
                                         "checkpoint.every_steps=3", "checkpoint.keep=2", NULL);
   mkdir("kept", 0777);
   mkdir("kept/checkpoints", 0777);
-  write_plain("kept/checkpoints/step-00000001.safetensors.tmp", "x", 1); /* of a process that was killed */
+  write_plain("kept/checkpoints/.step-00000001.safetensors.abcdef", "x", 1); /* of a process that was killed */
   write_plain("kept/checkpoints/notes.txt", "x", 1);
   assert_ok(ctx, train(ctx, config, false, NULL));
   assert_int_equal(access("kept/checkpoints/step-00000009.safetensors", F_OK), 0);
   assert_int_equal(access("kept/checkpoints/step-00000010.safetensors", F_OK), 0);
   assert_int_not_equal(access("kept/checkpoints/step-00000006.safetensors", F_OK), 0);
-  assert_int_not_equal(access("kept/checkpoints/step-00000001.safetensors.tmp", F_OK), 0);
+  assert_int_not_equal(access("kept/checkpoints/.step-00000001.safetensors.abcdef", F_OK), 0);
   assert_int_equal(access("kept/checkpoints/notes.txt", F_OK), 0);
   /* A new training does not overwrite this one. */
   assert_int_equal(train(ctx, config, false, NULL), SUMI_INVALID);

@@ -4,12 +4,13 @@
 
 #include "base/base.h"
 
-/* ---- Writing: to `path.tmp` beside the target, fsync, rename, fsync of the folder --------------------------------
+/* ---- Writing: to a `.NAME.XXXXXX` of our own beside the target, fsync, rename, fsync of the folder ----------------
  *
- * Whatever fails (a full disk, a missing folder, a permission), the old file stays and the temporary goes. A process
- * that is killed may leave its `path.tmp` behind; the next writer of that path reuses it, so these never pile up. Two
- * writers of one path at once: the second is refused. A path that is a symbolic link is followed; one that is a
- * device or a pipe (/dev/stdout) is written straight through. An existing file's permissions are kept. */
+ * Whatever fails (a full disk, a missing folder, a permission), the old file stays and the temporary goes; only a
+ * process that is killed leaves it behind. No file that others made is ever touched but the target itself. Of two
+ * writers of one path the later one's file stays, whole. A path that is a symbolic link is followed, also to a file
+ * that does not exist yet; one that is a device or a pipe (/dev/stdout) is written straight through. An existing file's
+ * permissions are kept. */
 
 /* Writes the whole file. Errors: IO, NO_MEMORY. */
 sumi_status sumi__file_write(sumi_context *ctx, const char *path, const void *data, size_t bytes);

@@ -1,4 +1,4 @@
-#define _DEFAULT_SOURCE /* flock, realpath */
+#define _DEFAULT_SOURCE /* realpath */
 #include "io/file.h"
 
 #include <errno.h>
@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { BUFFER_BYTES = 256 * 1024 };
@@ -19,6 +19,7 @@ struct sumi__file_writer {
   char *temporary; /* NULL when writing straight to a device or pipe */
   int fd;
   bool temporary_is_ours;
+  bool replaces;      /* there is a file already, which stays if we fail */
   sumi_status status; /* the first failure, kept */
   uint64_t flushed;
   size_t buffered;
@@ -30,36 +31,81 @@ static sumi_status fail_errno(sumi_context *ctx, const char *path, const char *d
   return sumi__fail(ctx, SUMI_IO, "%s: %s: %s", path, doing, strerror(code));
 }
 
-/* `path` with its links followed, or a copy when there is nothing yet. */
+static sumi_status fail_writing(sumi__file_writer *w, const char *doing) {
+  const int code = errno;
+  return sumi__fail(w->ctx, SUMI_IO, "%s: %s%s: %s", w->path, doing, w->replaces ? ", the old file stays" : "",
+                    strerror(code));
+}
+
+/* Where the link at `path` points to, which realpath cannot say of a file that does not exist yet. */
+static sumi_status follow_dangling(sumi_context *ctx, const char *path, char **out) {
+  enum { MOST_LINKS = 40 };
+  char *at = sumi__strdup(ctx, path);
+  for (int i = 0; at && i < MOST_LINKS; i++) {
+    struct stat info;
+    if (lstat(at, &info) != 0 || !S_ISLNK(info.st_mode)) {
+      *out = at;
+      return SUMI_OK;
+    }
+    char to[4096];
+    const ssize_t length = readlink(at, to, sizeof to);
+    if (length <= 0 || (size_t)length == sizeof to) break;
+    const char *slash = to[0] == '/' ? NULL : strrchr(at, '/');
+    const size_t folder = slash ? (size_t)(slash - at) + 1 : 0;
+    char *next = sumi__alloc_zero(ctx, folder + (size_t)length + 1);
+    if (next) {
+      memcpy(next, at, folder);
+      memcpy(next + folder, to, (size_t)length);
+    }
+    sumi__free(ctx, at);
+    at = next;
+  }
+  if (!at) return SUMI_NO_MEMORY;
+  sumi__free(ctx, at);
+  return sumi__fail(ctx, SUMI_IO, "%s: the links lead nowhere", path);
+}
+
+/* `path` with its links followed, those to a file that is still to be made included. */
 static sumi_status resolve(sumi_context *ctx, const char *path, char **out) {
   char *real = realpath(path, NULL);
-  *out = sumi__strdup(ctx, real ? real : path);
+  if (!real) return follow_dangling(ctx, path, out);
+  *out = sumi__strdup(ctx, real);
   free(real);
   return *out ? SUMI_OK : SUMI_NO_MEMORY;
 }
 
-/* Opens the temporary and makes sure that it is ours alone. The lock ends with its holder, so what a killed process
- * left is reused. Between our open and our lock another writer may have renamed the file into place: then what we
- * locked is no longer what bears the name, and we try again. */
+/* Opens `.NAME.XXXXXX` beside the target, of a name that nobody has: O_EXCL sees to it, whatever the letters are. */
 static sumi_status open_temporary(sumi__file_writer *w) {
-  for (;;) {
-    w->fd = open(w->temporary, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (w->fd < 0) return fail_errno(w->ctx, w->path, "cannot be written");
-    if (flock(w->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-      return sumi__fail(w->ctx, SUMI_IO, "%s: is being written by somebody else at this moment", w->path);
-    struct stat named, opened;
-    if (fstat(w->fd, &opened) != 0) return fail_errno(w->ctx, w->path, "cannot be written");
-    if (stat(w->temporary, &named) == 0 && named.st_ino == opened.st_ino && named.st_dev == opened.st_dev) break;
-    close(w->fd);
-    w->fd = -1;
+  enum { LONGEST_NAME = 200, LETTERS = 6, TRIES = 1000 };
+  static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+  const char *slash = strrchr(w->target, '/'), *name = slash ? slash + 1 : w->target;
+  const size_t bytes = strlen(w->target) + LETTERS + sizeof "..";
+  w->temporary = sumi__alloc(w->ctx, bytes);
+  if (!w->temporary) return SUMI_NO_MEMORY;
+  snprintf(w->temporary, bytes, "%.*s.%.*s.XXXXXX", (int)(name - w->target), w->target, LONGEST_NAME, name);
+  char *end = w->temporary + strlen(w->temporary) - LETTERS;
+  for (int i = 0; i < TRIES; i++) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    const struct {
+      struct timespec now;
+      long pid, attempt;
+    } seed = {now, (long)getpid(), i};
+    uint64_t bits = sumi__hash(&seed, sizeof seed, 0);
+    for (int k = 0; k < LETTERS; k++, bits /= sizeof letters - 1) end[k] = letters[bits % (sizeof letters - 1)];
+    w->fd = open(w->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (w->fd >= 0) {
+      w->temporary_is_ours = true;
+      return SUMI_OK;
+    }
+    if (errno != EEXIST) break;
   }
-  w->temporary_is_ours = true;
-  if (ftruncate(w->fd, 0) != 0) return fail_errno(w->ctx, w->path, "cannot be written");
-  return SUMI_OK;
+  return fail_errno(w->ctx, w->path, "cannot be written");
 }
 
 static sumi_status open_target(sumi__file_writer *w) {
   struct stat old;
+  if (!*w->path) return sumi__fail(w->ctx, SUMI_INVALID, "the name of the file to write is empty");
   const bool exists = stat(w->path, &old) == 0;
   if (exists && S_ISDIR(old.st_mode))
     return sumi__fail(w->ctx, SUMI_IO, "%s: is a folder, so no file can be written there", w->path);
@@ -69,10 +115,7 @@ static sumi_status open_target(sumi__file_writer *w) {
   }
   sumi_status status = resolve(w->ctx, w->path, &w->target);
   if (status != SUMI_OK) return status;
-  const size_t bytes = strlen(w->target) + sizeof ".tmp";
-  w->temporary = sumi__alloc(w->ctx, bytes);
-  if (!w->temporary) return SUMI_NO_MEMORY;
-  snprintf(w->temporary, bytes, "%s.tmp", w->target);
+  w->replaces = exists;
   status = open_temporary(w);
   /* Best effort: on a file system without permissions the new file has the usual ones. */
   if (status == SUMI_OK && exists && fchmod(w->fd, old.st_mode & 07777) != 0) errno = 0;
@@ -104,7 +147,7 @@ static sumi_status write_all(sumi__file_writer *w, const uint8_t *data, size_t b
   while (bytes) {
     const ssize_t n = write(w->fd, data, bytes);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail_errno(w->ctx, w->path, "cannot be written, the old file stays");
+    if (n < 0) return fail_writing(w, "cannot be written");
     data += n;
     bytes -= (size_t)n;
     w->flushed += (uint64_t)n;
@@ -137,7 +180,7 @@ sumi_status sumi__file_writer_patch(sumi__file_writer *w, uint64_t offset, const
   while (bytes) {
     const ssize_t n = pwrite(w->fd, p, bytes, (off_t)offset);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return w->status = fail_errno(w->ctx, w->path, "cannot be written, the old file stays");
+    if (n < 0) return w->status = fail_writing(w, "cannot be written");
     p += n;
     bytes -= (size_t)n;
     offset += (uint64_t)n;
@@ -174,16 +217,15 @@ sumi_status sumi__file_writer_commit(sumi__file_writer *w) {
     w->fd = -1;
     return close(fd) == 0 ? SUMI_OK : (w->status = fail_errno(w->ctx, w->path, "cannot be written"));
   }
-  if (fsync(w->fd) != 0) return w->status = fail_errno(w->ctx, w->path, "cannot be written, the old file stays");
+  if (fsync(w->fd) != 0) return w->status = fail_writing(w, "cannot be written");
   if (rename(w->temporary, w->target) != 0)
-    return w->status = fail_errno(w->ctx, w->path, "cannot be replaced, the old file stays");
+    return w->status = fail_writing(w, w->replaces ? "cannot be replaced" : "cannot be written");
   w->temporary_is_ours = false;
   return w->status = sync_folder_of(w);
 }
 
 void sumi__file_writer_free(sumi__file_writer *w) {
   if (!w) return;
-  /* Removed before the lock goes, or we might remove what another writer has just begun. */
   if (w->temporary_is_ours) unlink(w->temporary);
   if (w->fd >= 0) close(w->fd);
   sumi__free(w->ctx, w->temporary);

@@ -195,6 +195,17 @@ static int by_step_descending(const void *a, const void *b) {
   return x < y ? 1 : x > y ? -1 : 0;
 }
 
+/* ".step-NNNNNNNN.safetensors.XXXXXX": the beginning of a checkpoint, as sumi__file_writer names it. */
+static bool is_unfinished(const char *name) {
+  enum { LETTERS = 6 };
+  char inside[64];
+  const size_t length = strlen(name);
+  if (name[0] != '.' || length < LETTERS + 3 || length >= sizeof inside || name[length - LETTERS - 1] != '.')
+    return false;
+  snprintf(inside, sizeof inside, "%.*s", (int)(length - LETTERS - 2), name + 1);
+  return step_of(inside) >= 0;
+}
+
 /* Removes all but the newest `keep`, and files that a killed process did not finish. */
 static sumi_status prune(sumi_context *ctx, const char *folder, int64_t keep) {
   sumi_status status = SUMI_OK;
@@ -203,9 +214,7 @@ static sumi_status prune(sumi_context *ctx, const char *folder, int64_t keep) {
   SUMI_TRY(sumi__list_directory(ctx, folder, &names, &count));
   qsort(names, count, sizeof *names, by_step_descending);
   for (size_t i = 0; i < count; i++) {
-    const size_t length = strlen(names[i]);
-    const bool unfinished = strncmp(names[i], "step-", 5) == 0 && length > 4 && !strcmp(names[i] + length - 4, ".tmp");
-    if (!unfinished && (step_of(names[i]) < 0 || (int64_t)i < keep)) continue;
+    if (!is_unfinished(names[i]) && (step_of(names[i]) < 0 || (int64_t)i < keep)) continue;
     SUMI_TRY(join(ctx, folder, names[i], path));
     unlink(path); /* one that stays does no harm */
   }
