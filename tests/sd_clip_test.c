@@ -53,10 +53,7 @@ static void check_clip_in(void **state, const char *name, const sumi__clip_text_
   assert_int_equal(rows[1], TOKENS + 15);
   assert_ok(m.ctx, sumi_set(m.program, x.pool_rows, rows));
   if (given) {
-    const int64_t i = sumi_weights_find(m.weights, "text_model.embeddings.token_embedding.weight");
-    const float *table = sumi_weights_data(m.weights, (size_t)i);
-    float *to = sumi_data(m.program, x.embeddings);
-    for (int k = 0; k < BATCH * TOKENS; k++) memcpy(to + k * 32, table + ids[k] * 32, 32 * sizeof *to);
+    assert_ok(m.ctx, sumi__clip_text_lookup(m.ctx, &m.nn, c, ids, BATCH * TOKENS, sumi_data(m.program, x.embeddings)));
   } else {
     assert_ok(m.ctx, sumi_set(m.program, x.ids, ids));
   }
@@ -98,6 +95,31 @@ static void clip_without_end(void **state) {
   sumi__clip_text_pool_rows(&c, (int32_t[6]){1, 2, 3, 4, 97, 97}, 2, 3, rows);
   assert_int_equal(rows[0], 0);
   assert_int_equal(rows[1], 4);
+}
+
+/* Rows of a table that stays in its file as f16, at an odd address. */
+static void clip_lookup(void **state) {
+  enum { ROWS = 3, WIDTH = 300 };
+  static unsigned char file[1 + 2 * ROWS * WIDTH];
+  static float rows[2 * WIDTH];
+  net m;
+  const sumi__clip_text_config c = {.vocab_size = ROWS, .hidden_size = WIDTH};
+  for (int i = 0; i < ROWS * WIDTH; i++) {
+    const uint16_t half = sumi__f32_to_f16((float)i * 0.5f);
+    memcpy(file + 1 + 2 * i, &half, sizeof half);
+  }
+  net_open(&m, state, "", SUMI_F32);
+  assert_int_equal(sumi__clip_text_lookup(m.ctx, &m.nn, &c, (int32_t[1]){0}, 1, rows), SUMI_NOT_FOUND);
+  assert_ok(m.ctx, sumi__weights_lend(m.weights, "text_model.embeddings.token_embedding.weight", SUMI_F16, file + 1,
+                                      false, SUMI_SHAPE(ROWS, WIDTH), SUMI__LAYOUT_PLAIN));
+  assert_ok(m.ctx, sumi__clip_text_lookup(m.ctx, &m.nn, &c, (int32_t[2]){2, 0}, 2, rows));
+  for (int i = 0; i < WIDTH; i++) {
+    assert_true(rows[i] == (float)(2 * WIDTH + i) * 0.5f);
+    assert_true(rows[WIDTH + i] == (float)i * 0.5f);
+  }
+  assert_int_equal(sumi__clip_text_lookup(m.ctx, &m.nn, &c, (int32_t[2]){0, ROWS}, 2, rows), SUMI_INVALID);
+  assert_error(m.ctx, "token 1", "id 3", "0 to 2");
+  net_close(&m);
 }
 
 #define REFUSE(member, value)                                                                                          \
@@ -168,9 +190,9 @@ static void full_size(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(clip_l),           cmocka_unit_test(clip_h),       cmocka_unit_test(clip_legacy),
-      cmocka_unit_test(clip_without_end), cmocka_unit_test(clip_configs), cmocka_unit_test(clip_inputs),
-      cmocka_unit_test(full_size),
+      cmocka_unit_test(clip_l),           cmocka_unit_test(clip_h),      cmocka_unit_test(clip_legacy),
+      cmocka_unit_test(clip_without_end), cmocka_unit_test(clip_lookup), cmocka_unit_test(clip_configs),
+      cmocka_unit_test(clip_inputs),      cmocka_unit_test(full_size),
   };
   return cmocka_run_group_tests(tests, support_setup, support_teardown);
 }

@@ -128,6 +128,30 @@ static void vae_tiles(void **state) {
   check_coder(state, "vae_plain", &c, 16, 26, 2 * 3);
 }
 
+/* A coder of another context over the same weights. */
+static void vae_shared_weights(void **state) {
+  const sumi__autoencoder_kl_config c = vae_f2();
+  net m;
+  sumi_context *other = NULL;
+  sumi_backend *backend = NULL;
+  sumi__vae_coder *coder = NULL;
+  const size_t pixels = (size_t)(BATCH * 20 * 28 * 3);
+  net_open(&m, state, "vae_f2", SUMI_F32);
+  make_vae(&m, &c);
+  float *in = case_values(&m, "latent", (size_t)(BATCH * 10 * 14 * 4)), *out = malloc(pixels * sizeof *out);
+  assert_non_null(out);
+  assert_int_equal(sumi_context_create(&(sumi_context_options){.threads = 2}, &other), SUMI_OK);
+  assert_ok(other, sumi_backend_cpu(other, &backend));
+  assert_ok(other, sumi__vae_coder_create(backend, &m.nn, &c, SUMI__VAE_DECODE, SUMI_F32, &coder));
+  assert_ok(other, sumi__vae_coder_run(coder, in, BATCH, 10, 14, NULL, NULL, out));
+  assert_golden(&m, "picture", out, pixels, tight);
+  sumi__vae_coder_free(coder);
+  sumi_backend_free(backend);
+  sumi_context_free(other);
+  free(in), free(out);
+  net_close(&m);
+}
+
 /* A variance beyond all bounds is brought back to them, with and without tiles. */
 static void vae_logvar_bounds(void **state) {
   const sumi__autoencoder_kl_config c = vae_plain();
@@ -224,9 +248,9 @@ static void full_size(void **state) { assert_int_equal(vae_parameters(*state, su
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(vae_with_all),      cmocka_unit_test(vae_without),        cmocka_unit_test(vae_tiles),
-      cmocka_unit_test(vae_logvar_bounds), cmocka_unit_test(vae_coder_refusals), cmocka_unit_test(vae_configs),
-      cmocka_unit_test(full_size),
+      cmocka_unit_test(vae_with_all),       cmocka_unit_test(vae_without),       cmocka_unit_test(vae_tiles),
+      cmocka_unit_test(vae_shared_weights), cmocka_unit_test(vae_logvar_bounds), cmocka_unit_test(vae_coder_refusals),
+      cmocka_unit_test(vae_configs),        cmocka_unit_test(full_size),
   };
   return cmocka_run_group_tests(tests, support_setup, support_teardown);
 }

@@ -62,6 +62,12 @@ typedef struct sumi__clip_text_outputs {
 bool sumi__clip_text(const sumi__nn *nn, const sumi__clip_text_config *config, const sumi__clip_text_inputs *inputs,
                      sumi__clip_text_outputs *out);
 
+/* The embeddings of `count` tokens, (count, hidden_size), from the weights of a model that has been built under the
+ * scope `nn`. A program that takes them as inputs->embeddings needs no table of its own, of which a text wants 77 rows
+ * out of 49408. Errors: INVALID (an id that is out of range), NOT_FOUND. */
+sumi_status sumi__clip_text_lookup(sumi_context *ctx, const sumi__nn *nn, const sumi__clip_text_config *config,
+                                   const int32_t *ids, int64_t count, float *out);
+
 /* For n texts of t ids: the row among all n * t at which each one is pooled, its first eos_token_id (the largest id
  * where a config says 2, as early ones wrongly do), or position 0 where there is none. */
 void sumi__clip_text_pool_rows(const sumi__clip_text_config *config, const int32_t *ids, int64_t n, int64_t t,

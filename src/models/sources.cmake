@@ -4,6 +4,7 @@ list(APPEND SUMI_SOURCES
   src/models/blocks.c
   src/models/clip_text.c
   src/models/clip_text_config.c
+  src/models/clip_text_lookup.c
   src/models/digit_classifier.c
   src/models/model_folder.c
   src/models/score_unet.c

@@ -1,5 +1,7 @@
 #include "models/vae_tiling.h"
 
+#include "tensor/backend.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -23,7 +25,7 @@ sumi__vae_tiling sumi__vae_tiling_defaults(const sumi__autoencoder_kl_config *co
 
 sumi_status sumi__vae_coder_create(sumi_backend *backend, const sumi__nn *nn, const sumi__autoencoder_kl_config *config,
                                    sumi__vae_direction direction, sumi_dtype compute, sumi__vae_coder **out) {
-  sumi_context *ctx = sumi__weights_context(nn->weights);
+  sumi_context *ctx = backend->ctx;
   *out = NULL;
   const sumi_status status = sumi__autoencoder_kl_check(ctx, config);
   if (status != SUMI_OK) return status;

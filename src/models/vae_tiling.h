@@ -35,7 +35,8 @@ typedef struct sumi__vae_progress {
 } sumi__vae_progress;
 
 /* `nn` tells where parameters come from: its weights and its source, which must outlive the coder; its graph is not
- * looked at. compute: SUMI_F32 or SUMI_BF16. Free with sumi__vae_coder_free. Errors: INVALID, NO_MEMORY. */
+ * looked at. Several coders, each with a backend and a context of its own thread, may share a complete set of weights.
+ * compute: SUMI_F32 or SUMI_BF16. Free with sumi__vae_coder_free. Errors: INVALID, NO_MEMORY. */
 sumi_status sumi__vae_coder_create(sumi_backend *backend, const sumi__nn *nn, const sumi__autoencoder_kl_config *config,
                                    sumi__vae_direction direction, sumi_dtype compute, sumi__vae_coder **out);
 void sumi__vae_coder_free(sumi__vae_coder *coder);
