@@ -75,6 +75,14 @@ typedef struct sumi_betas {
                         for models that predict v */
 } sumi_betas;
 
+/* What a network was trained to predict: the noise, v (Salimans and Ho 2022), or the clean picture. */
+typedef enum sumi_prediction {
+  SUMI_PREDICTION_AUTO, /* what the checkpoint says */
+  SUMI_PREDICTION_EPS,
+  SUMI_PREDICTION_V,
+  SUMI_PREDICTION_X0
+} sumi_prediction;
+
 /* Which timesteps a number of steps stops at (Lin et al. 2023, table 2). LEADING: multiples of count / steps, plus
  * steps_offset; the last timestep is never seen. TRAILING: the last one and back from it. LINSPACE: the last, the first
  * and evenly between. */

@@ -6,6 +6,11 @@ list(APPEND SUMI_SOURCES
   src/models/clip_text_config.c
   src/models/clip_text_lookup.c
   src/models/digit_classifier.c
+  src/models/families/compvis.c
+  src/models/families/compvis_names.c
+  src/models/families/folder.c
+  src/models/families/folder_config.c
+  src/models/families/model.c
   src/models/model_folder.c
   src/models/score_unet.c
   src/models/transformer2d.c
