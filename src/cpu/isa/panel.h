@@ -48,44 +48,54 @@ static inline __attribute__((always_inline)) vf panel_unit(const float *p) {
 #endif
 }
 
+/* Every loop over registers is unrolled where it stands: else the compiler keeps the sums in memory before and after
+ * the loop over steps. */
 static inline __attribute__((always_inline)) void panel_registers(const panel_product *p, const int vectors,
-                                                                  const bool pairs) {
-  vf sum[PANEL_ROWS][PANEL_VECTORS];
+                                                                  const bool pairs, const bool fresh) {
+  vf sum[PANEL_ROWS][PANEL_VECTORS], right[PANEL_VECTORS];
   const float *a = p->a, *b = p->b;
+#pragma GCC unroll 8
   for (int r = 0; r < PANEL_ROWS; r++)
-    for (int v = 0; v < vectors; v++) sum[r][v] = p->fresh ? vzero() : vload(p->c + r * p->c_row + v * V);
+#pragma GCC unroll 3
+    for (int v = 0; v < vectors; v++) sum[r][v] = fresh ? vzero() : vload(p->c + r * p->c_row + v * V);
   for (int64_t s = 0; s < p->steps; s++, a++, b += vectors * V) {
-    vf right[PANEL_VECTORS];
+#pragma GCC unroll 3
     for (int v = 0; v < vectors; v++) right[v] = vload(b + v * V);
 #pragma GCC unroll 8
     for (int r = 0; r < PANEL_ROWS; r++) {
       const vf left = panel_unit(a + r * p->a_row);
+#pragma GCC unroll 3
       for (int v = 0; v < vectors; v++) sum[r][v] = panel_madd(sum[r][v], left, right[v], pairs);
     }
   }
+#pragma GCC unroll 8
   for (int r = 0; r < PANEL_ROWS; r++)
+#pragma GCC unroll 3
     for (int v = 0; v < vectors; v++) vstore(p->c + r * p->c_row + v * V, sum[r][v]);
 }
 
 /* With as many vectors as the panel has. */
-static inline __attribute__((always_inline)) void panel_multiply_as(const panel_product *p, int vectors, bool pairs) {
+static inline __attribute__((always_inline)) void panel_multiply_as(const panel_product *p, int vectors,
+                                                                    const bool pairs, const bool fresh) {
   if (vectors == 3)
-    panel_registers(p, 3, pairs);
+    panel_registers(p, 3, pairs, fresh);
   else if (vectors == 2)
-    panel_registers(p, 2, pairs);
+    panel_registers(p, 2, pairs, fresh);
   else
-    panel_registers(p, 1, pairs);
+    panel_registers(p, 1, pairs, fresh);
 }
 static void panel_multiply(const panel_product *p, int vectors, bool pairs) {
 #if defined(SUMI__SIMD_PAIRS)
-  if (pairs) {
-    panel_multiply_as(p, vectors, true);
-    return;
-  }
+  if (pairs && p->fresh) panel_multiply_as(p, vectors, true, true);
+  if (pairs && !p->fresh) panel_multiply_as(p, vectors, true, false);
+  if (pairs) return;
 #else
   (void)pairs;
 #endif
-  panel_multiply_as(p, vectors, false);
+  if (p->fresh)
+    panel_multiply_as(p, vectors, false, true);
+  else
+    panel_multiply_as(p, vectors, false, false);
 }
 
 /* Vectors of the panel that begins at `column` of `columns`. */
