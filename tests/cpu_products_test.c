@@ -181,6 +181,28 @@ static void build_far_mean(compare_graph *c, const void *arg) {
   c->outputs[c->n_outputs++] = sumi_group_norm(c->g, x, NULL, NULL, 4, 1e-5f);
 }
 
+/* So many positions that they go by chunks; channels that are no whole vectors; statistics through the gradient. */
+static void build_large_norm(compare_graph *c, const void *arg) {
+  const sumi_shape shape = SUMI_SHAPE(2, 97, 101, c->seed % 2 ? 84 : 30);
+  sumi_tensor *x = compare_input(c, *(const sumi_dtype *)arg, shape, 1.0f, c->seed > 1 ? 100.0f : 0.5f), *dx = NULL;
+  sumi_tensor *gamma = compare_input(c, SUMI_F32, SUMI_SHAPE(shape.dims[3]), 0.5f, 1.0f);
+  sumi_tensor *beta = compare_input(c, SUMI_F32, SUMI_SHAPE(shape.dims[3]), 0.5f, 0.0f);
+  sumi_tensor *shift = compare_input(c, SUMI_F32, SUMI_SHAPE(2, shape.dims[3]), 1.0f, 0.0f);
+  sumi_tensor *y = sumi_group_norm_silu(c->g, x, shift, gamma, beta, 6, 1e-5f);
+  sumi_tensor *dy = compare_input(c, SUMI_F32, shape, 0.3f, 0.0f);
+  c->outputs[c->n_outputs++] = y;
+  c->outputs[c->n_outputs++] = sumi_group_norm(c->g, x, NULL, NULL, 3, 1e-5f);
+  assert_int_equal(sumi_grad(c->g, sumi_sum_all(c->g, sumi_mul(c->g, y, dy)), 1, &x, &dx), SUMI_OK);
+  c->outputs[c->n_outputs++] = dx;
+}
+
+static void test_large_group_norm(void **state) {
+  static const sumi_dtype f32 = SUMI_F32, bf16 = SUMI_BF16;
+  (void)state;
+  for (uint32_t k = 0; k < 3; k++) compare_all("group_norm, large", k, build_large_norm, &f32, 1e-3, 2e-5);
+  for (uint32_t k = 0; k < 2; k++) compare_all("group_norm, large", k, build_large_norm, &bf16, 0.05, 0x1p-7);
+}
+
 static void test_group_norm_far_mean(void **state) {
   (void)state;
   compare_all("group_norm far from zero", 1, build_far_mean, NULL, 2e-3, 1e-5);
@@ -215,13 +237,10 @@ static void test_layer_norm(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_conv2d),
-      cmocka_unit_test(test_conv_transpose2d),
-      cmocka_unit_test(test_conv2d_grads),
-      cmocka_unit_test(test_odd_outputs),
-      cmocka_unit_test(test_matmul),
-      cmocka_unit_test(test_group_norm),
-      cmocka_unit_test(test_group_norm_far_mean),
+      cmocka_unit_test(test_conv2d),           cmocka_unit_test(test_conv_transpose2d),
+      cmocka_unit_test(test_conv2d_grads),     cmocka_unit_test(test_odd_outputs),
+      cmocka_unit_test(test_matmul),           cmocka_unit_test(test_group_norm),
+      cmocka_unit_test(test_large_group_norm), cmocka_unit_test(test_group_norm_far_mean),
       cmocka_unit_test(test_layer_norm),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

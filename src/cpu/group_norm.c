@@ -3,7 +3,8 @@
 
 #include "cpu/cpu.h"
 
-enum { WIDEST = 16, UNIT_FLOATS = 128 * 1024 }; /* channels of a vector; a unit's aim, half of a second-level cache */
+/* Channels of a vector; a unit's aim, half of a second-level cache; where units would be larger, a chunk's bytes. */
+enum { WIDEST = 16, UNIT_FLOATS = 128 * 1024, CHUNK_BYTES = 24 * 1024 };
 
 /* Channels of a unit: all of them where a picture is small, else as many whole groups as keep it small, and few enough
  * that every thread gets work. */
@@ -46,7 +47,20 @@ static sumi_status prepare(sumi__prep *p, int first) {
   p->state = t;
   return SUMI_OK;
 }
-static sumi_status prepare_forward(sumi__prep *p) { return prepare(p, 0); }
+
+/* Pictures so large that a vector of channels does not stay in the cache go by chunks. */
+static sumi_status prepare_forward(sumi__prep *p) {
+  const sumi_status status = prepare(p, 0);
+  sumi__group_norm_task *t = p->state;
+  if (status != SUMI_OK || t->positions * WIDEST <= UNIT_FLOATS) return status;
+  t->chunk = sumi__max_i64(16, CHUNK_BYTES / (t->channels * (int64_t)sumi_dtype_bytes(t->dtype)));
+  t->chunks = (t->positions + t->chunk - 1) / t->chunk;
+  t->unit_channels = t->channels;
+  t->work_floats = work_floats(t->channels, t->positions, false);
+  p->scratch_bytes =
+      sizeof(float) * (size_t)(p->threads * t->work_floats + 2 * t->batch * t->channels * (t->chunks + 1));
+  return SUMI_OK;
+}
 static sumi_status prepare_backward(sumi__prep *p) { return prepare(p, 2); }
 
 static void destroy(sumi_context *ctx, void *state) { sumi__free(ctx, state); }
@@ -64,6 +78,17 @@ static sumi_status run_forward(const sumi__call *c) {
   take_inputs(c, &t, 0);
   t.y = c->out[0];
   t.stats = c->out[1];
+  if (t.chunk > 0) {
+    const int64_t chunks = t.batch * t.chunks;
+    t.chunk_mean = t.work + c->threads * t.work_floats;
+    t.chunk_sums = t.chunk_mean + chunks * t.channels;
+    t.scale = t.chunk_sums + chunks * t.channels;
+    t.offset = t.scale + t.batch * t.channels;
+    sumi__parallel_for(c->threads, chunks, 1, SUMI__ISA_PICK(c->ctx, sumi__cpu_group_norm_measure), &t);
+    sumi__parallel_for(c->threads, t.batch, 1, SUMI__ISA_PICK(c->ctx, sumi__cpu_group_norm_join), &t);
+    sumi__parallel_for(c->threads, chunks, 1, SUMI__ISA_PICK(c->ctx, sumi__cpu_group_norm_apply), &t);
+    return SUMI_OK;
+  }
   sumi__parallel_for(c->threads, t.units, 1, SUMI__ISA_PICK(c->ctx, sumi__cpu_group_norm_units), &t);
   return SUMI_OK;
 }

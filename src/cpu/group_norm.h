@@ -25,12 +25,21 @@ typedef struct sumi__group_norm_task {
   float *dgamma_of, *dbeta_of; /* (N, C): what each picture contributes; NULL where not affine */
   float *work;                 /* work_floats for each worker */
   int64_t work_floats;
+  /* Forward, where a picture is so large that a unit of a few channels would not stay in the cache: pieces of
+   * `chunk` positions with all their channels instead, so that memory is read line by line. 0: by units. */
+  int64_t chunk, chunks;          /* of a picture */
+  float *chunk_mean, *chunk_sums; /* (N, chunks, C): means, and sums of squared distances from them */
+  float *scale, *offset;          /* (N, C): y = x * scale + offset */
 } sumi__group_norm_task;
 
 enum { SUMI__GROUP_NORM_ROWS = 6 }; /* of `unit_channels` floats in a worker's memory; du follows them */
 
 /* Units [begin, end), with the memory of `worker`. */
 SUMI__ISA_DECLARE(void, sumi__cpu_group_norm_units, (void *task, int64_t begin, int64_t end, int worker));
+/* Chunks [begin, end) of all pictures are measured; pictures [begin, end) get their factors; chunks are normalised. */
+SUMI__ISA_DECLARE(void, sumi__cpu_group_norm_measure, (void *task, int64_t begin, int64_t end, int worker));
+SUMI__ISA_DECLARE(void, sumi__cpu_group_norm_join, (void *task, int64_t begin, int64_t end, int worker));
+SUMI__ISA_DECLARE(void, sumi__cpu_group_norm_apply, (void *task, int64_t begin, int64_t end, int worker));
 SUMI__ISA_DECLARE(void, sumi__cpu_group_norm_grad_units, (void *task, int64_t begin, int64_t end, int worker));
 
 #endif

@@ -30,6 +30,7 @@ set(SUMI_ISA_SOURCES
   src/cpu/isa/convert.c
   src/cpu/isa/geglu.c
   src/cpu/isa/group_norm.c
+  src/cpu/isa/group_norm_large.c
   src/cpu/isa/layer_norm.c
   src/cpu/isa/machine.c
   src/cpu/isa/optimizer.c
