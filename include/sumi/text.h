@@ -44,7 +44,7 @@ SUMI_API void sumi_tokenizer_close(sumi_tokenizer *tokenizer);
  * UTF-8 count as U+FFFD, one for each longest piece that could have begun a character (as Python's
  * decode(errors="replace")). The texts `<|startoftext|>` and `<|endoftext|>` are those tokens. Time is about linear
  * in the length, whatever the text. Free *ids with sumi_ids_free; on failure it is NULL.
- * Errors: INVALID (more than 2^26 bytes), NO_MEMORY. */
+ * Errors: INVALID (more than 2^22 bytes), NO_MEMORY. */
 SUMI_API sumi_status sumi_tokenizer_encode(const sumi_tokenizer *tokenizer, sumi_context *ctx, const char *text,
                                            size_t bytes, int32_t **ids, size_t *count);
 SUMI_API void sumi_ids_free(sumi_context *ctx, int32_t *ids);

@@ -1,0 +1,2 @@
+# Tokenizer and prompts.
+sumi_test(text_tokenizer_test SOURCES text_tokenizer_test.c LABEL quick)
