@@ -80,7 +80,10 @@ for task in classifier attention; do
 done
 expect 2 'a training is there already' train "$configs/digits-attention.yaml" data.dir=data train.out=attention \
   train.batch=8 train.max_steps=2 -q
-expect 7 'train.lr' train "$configs/digits-attention.yaml" train.rl=1
+expect 2 'did you mean `train.lr`' train "$configs/digits-attention.yaml" train.rl=1
+expect 2 'train.lr: expected a number' train "$configs/digits-attention.yaml" train.lr=fast
+expect 2 'the configuration comes first' train train.lr=1 "$configs/digits-attention.yaml"
+for config in "$configs"/*.yaml; do expect 0 'train.batch: ' train "$config" --keys; done
 cp -r classifier/model attention/model/classifier
 expect 0 'loss ' eval score "$configs/digits-attention.yaml" data.dir=data train.out=attention train.micro_batch=0 \
   train.batch=16 data.limit=16

@@ -1,6 +1,7 @@
 # Data, training, and the command that trains.
 sumi_test(data_test SOURCES data_test.c LABEL quick)
 sumi_test(train_math_test SOURCES train_math_test.c LABEL quick)
+sumi_test(train_folder_test SOURCES train_folder_test.c LABEL quick)
 sumi_test(train_test SOURCES train_test.c LABEL quick)
 add_test(NAME train_isolation_test COMMAND train_test isolation)
 set_tests_properties(train_isolation_test PROPERTIES LABELS quick TIMEOUT 300 ENVIRONMENT "${SUMI_TEST_ENVIRONMENT}")
@@ -12,3 +13,6 @@ target_link_libraries(make_tiny_digits PRIVATE sumi ${CMOCKA_LIBRARY} ZLIB::ZLIB
 add_test(NAME train_resume_test COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/train_resume.sh $<TARGET_FILE:sumi_cli>
                                         $<TARGET_FILE:make_tiny_digits>)
 set_tests_properties(train_resume_test PROPERTIES LABELS slow TIMEOUT 600)
+add_test(NAME train_signals_test COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/train_signals.sh $<TARGET_FILE:sumi_cli>
+                                         $<TARGET_FILE:make_tiny_digits>)
+set_tests_properties(train_signals_test PROPERTIES LABELS quick TIMEOUT 300)

@@ -84,7 +84,8 @@ void cli_note(const cli *c, const char *format, ...) CLI_PRINTF(2, 3);
 
 /* ---- Interruption ---- */
 
-/* From now on SIGINT and SIGTERM set a flag, so that the work can stop in good order; a second one kills. */
+/* From now on SIGINT, SIGTERM and SIGHUP set a flag, so that the work can stop in good order, and say so; another one,
+ * a second or more later, kills. */
 void cli_catch_interrupts(void);
 bool cli_interrupted(void);
 

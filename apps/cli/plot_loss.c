@@ -1,6 +1,7 @@
 /* sumi plot loss: the curves of one or more trainings, from their log.csv. */
 #include "cli.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,7 +77,8 @@ static bool add_point(curve *k, double epoch, double mean) {
   return true;
 }
 
-/* A log's rows, averaged by epoch; the last epoch counts even if it is not complete. */
+/* A log's rows, averaged by epoch, each with the weight of its pictures, as `sumi train` does it; the last epoch counts
+ * even if it is not complete. */
 static sumi_status read_rows(const cli *c, const arguments *a, const char *path, FILE *f, curve *k) {
   char line[LINE_MAX_BYTES];
   if (!fgets(line, sizeof line, f)) return cli_fail(c, SUMI_FORMAT, "%s: an empty file is no log", path);
@@ -84,21 +86,21 @@ static sumi_status read_rows(const cli *c, const arguments *a, const char *path,
   if (epoch_column < 0 || value_column < 0)
     return cli_fail(c, SUMI_FORMAT, "%s: no column `%s` in the first line", path,
                     epoch_column < 0 ? "epoch" : a->column);
-  double present = NAN, sum = 0;
-  int64_t rows = 0;
+  const int weight_column = find_column(line, "pictures");
+  double present = NAN, sum = 0, weights = 0;
   for (bool more = true; more;) {
     more = fgets(line, sizeof line, f) != NULL;
     const double epoch = more ? value_at(line, epoch_column) : NAN, value = more ? value_at(line, value_column) : NAN;
-    if (more && (!isfinite(epoch) || !isfinite(value))) continue;
-    if (rows > 0 && (!more || epoch != present)) {
-      if ((int64_t)present >= a->skip && !add_point(k, present + 1, sum / (double)rows))
+    const double weight = more && weight_column >= 0 ? value_at(line, weight_column) : 1.0;
+    if (more && (!isfinite(epoch) || !isfinite(value) || !(weight > 0.0))) continue;
+    if (weights > 0.0 && (!more || epoch != present)) {
+      if (present >= (double)a->skip && !add_point(k, present + 1, sum / weights))
         return cli_fail(c, SUMI_NO_MEMORY, "no memory for %s", path);
-      sum = 0;
-      rows = 0;
+      sum = weights = 0.0;
     }
     present = epoch;
-    sum += value;
-    rows++;
+    sum += weight * value;
+    weights += weight;
   }
   if (k->count == 0) return cli_fail(c, SUMI_FORMAT, "%s: no row with a number", path);
   return SUMI_OK;
@@ -116,7 +118,7 @@ static sumi_status read_log(const cli *c, const arguments *a, const char *given,
   while (from > 0 && path[from - 1] != '/') from--;
   snprintf(k->label, sizeof k->label, "%.*s", (int)(folder - from), path + from);
   FILE *f = fopen(path, "rb");
-  if (!f) return cli_fail(c, SUMI_IO, "%s: cannot be read", path);
+  if (!f) return cli_fail(c, SUMI_IO, "%s: cannot be read: %s", path, strerror(errno));
   const sumi_status status = read_rows(c, a, path, f, k);
   fclose(f);
   return status;

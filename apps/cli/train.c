@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct arguments {
   bool resume, keys;
@@ -51,7 +52,7 @@ static void print_range(const sumi_train_key *key) {
   if (key->choices)
     for (size_t i = 0; key->choices[i]; i++) printf("%s%s", i ? ", " : "", key->choices[i]);
   else if (strcmp(key->type, "integer") == 0 || strcmp(key->type, "number") == 0)
-    printf("%s, %g to %g", key->type, key->low, key->high);
+    printf(strcmp(key->type, "integer") == 0 ? "%s, %.0f to %.0f" : "%s, %g to %g", key->type, key->low, key->high);
   else
     printf("%s", key->type);
 }
@@ -85,6 +86,8 @@ static sumi_status train(cli *c, const sumi_train_config *config, bool resume) {
 static sumi_status run(cli *c, const void *arguments_, int operand_count, char **operands) {
   const arguments *a = arguments_;
   sumi_train_config *config = NULL;
+  if (operand_count > 1 && strchr(operands[0], '=') && access(operands[0], F_OK) != 0)
+    return cli_fail(c, SUMI_INVALID, "`%s` is no file: the configuration comes first, then KEY=VALUE...", operands[0]);
   sumi_status status = sumi_train_config_load(c->context, operands[0], (size_t)operand_count - 1,
                                               (const char *const *)(operands + 1), &config);
   if (status != SUMI_OK) return cli_report(c, status);

@@ -10,8 +10,9 @@
  * A training lives in one folder, `train.out`:
  *   checkpoints/step-00001160.safetensors   everything that is needed to go on exactly where it was
  *   model/                                  the model itself, for sampling, in diffusers' layout
- *   log.csv                                 step, epoch, loss, lr, grad_norm, images_per_second, seconds
+ *   log.csv                                 step, epoch, loss, lr, grad_norm, images_per_second, seconds, pictures
  *   samples/epoch-0020.png                  previews
+ *   .lock                                   held by the training that is running there
  * Every file is replaced as a whole: a crash or a full disk at any moment leaves the old one or the new one. A training
  * that was killed and resumed gives the same weights, bit for bit, as one that was not, for the same number of threads.
  *
@@ -34,7 +35,7 @@ typedef struct sumi_train_config sumi_train_config;
 /* Reads a YAML file; `overrides` are `key=value` texts that go before what the file says (may be NULL when
  * override_count is 0). All that is not given has its default. Free with sumi_train_config_free.
  * Errors: IO; FORMAT (YAML that cannot be read, an unknown key: the line names the file, the line number and the
- * nearest key there is; a value of another type or out of range); INVALID (an override without `=`); NO_MEMORY. */
+ * nearest key there is; a value of another type or out of range); INVALID (the same in an override); NO_MEMORY. */
 SUMI_API sumi_status sumi_train_config_load(sumi_context *ctx, const char *path, size_t override_count,
                                             const char *const *overrides, sumi_train_config **out);
 /* NULL is allowed. */
@@ -81,14 +82,14 @@ typedef struct sumi_train_callbacks {
   /* A sentence for people, without a newline: what the program needs, an epoch's mean loss, a file that was written.
    * Valid during the call. May be NULL. */
   void (*line)(void *user, const char *text);
-  /* Asked before every step; true saves a checkpoint and ends with CANCELLED. May be NULL. It may read an atomic that
-   * a signal handler sets. */
+  /* Asked before every step, and while pictures are tested or previews drawn; true saves a checkpoint and ends with
+   * CANCELLED. May be NULL. It may read an atomic that a signal handler sets. */
   bool (*should_stop)(void *user);
 } sumi_train_callbacks;
 
 typedef struct sumi_train_options {
   /* Go on from the newest checkpoint in `train.out`; where there is none yet, begin. Without it a folder that holds a
-   * checkpoint already is refused. */
+   * checkpoint, a model or a log already is refused. */
   bool resume;
   sumi_train_callbacks callbacks;
 } sumi_train_options;
@@ -97,12 +98,13 @@ typedef struct sumi_train_result {
   int64_t steps, epochs; /* done in all, those before a resumption included */
   double epoch_loss;     /* the mean over the last epoch that was completed; NaN if none was */
   double accuracy;       /* classifier: on the test pictures after the last epoch; NaN for other tasks */
-} sumi_train_result;
+} sumi_train_result;     /* after a failure: as far as it got */
 
 /* Trains until the configured end. options and result may be NULL.
  * Errors: CANCELLED (should_stop; what was done is saved), NOT_FOUND (no data), IO, FORMAT (data, a damaged
  * checkpoint), MISMATCH (the checkpoint belongs to another network, or was made with other values of keys that
- * matter: the line names the first), INVALID (a training is there already), FAILED (the loss is no longer finite),
+ * matter: the line names the first; or with other data), INVALID (a training is there already, or is running there at
+ * this moment), FAILED (the loss is no longer finite),
  * NO_MEMORY. What was on disk before a failure stays there. */
 SUMI_API sumi_status sumi_train_run(sumi_context *ctx, const sumi_train_config *config,
                                     const sumi_train_options *options, sumi_train_result *result);

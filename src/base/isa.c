@@ -6,10 +6,20 @@ static const char *const names[SUMI__ISA_COUNT] = {"generic", "avx2", "avx512", 
 
 const char *sumi__isa_name(sumi__isa isa) { return names[isa]; }
 
+bool sumi__isa_find(const char *name, sumi__isa *out) {
+  for (int i = 0; i < SUMI__ISA_COUNT; i++) {
+    if (strcmp(name, names[i]) != 0) continue;
+    *out = (sumi__isa)i;
+    return true;
+  }
+  return false;
+}
+
 sumi__isa sumi__isa_detect(void) {
 #if defined(__x86_64__) && defined(__GNUC__)
   __builtin_cpu_init();
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return SUMI__ISA_GENERIC;
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("f16c"))
+    return SUMI__ISA_GENERIC;
   if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
       !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
     return SUMI__ISA_AVX2;
@@ -22,11 +32,5 @@ sumi__isa sumi__isa_detect(void) {
 bool sumi__isa_choose(const char *max_name, sumi__isa *out) {
   const sumi__isa best = sumi__isa_detect();
   *out = best;
-  if (!max_name) return true;
-  for (int i = 0; i < SUMI__ISA_COUNT; i++) {
-    if (strcmp(max_name, names[i]) != 0) continue;
-    *out = (sumi__isa)i;
-    return *out <= best;
-  }
-  return false;
+  return !max_name || (sumi__isa_find(max_name, out) && *out <= best);
 }

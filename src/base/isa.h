@@ -15,6 +15,9 @@ typedef enum sumi__isa {
 
 const char *sumi__isa_name(sumi__isa isa);
 
+/* The instruction set of a name; false if there is none. */
+bool sumi__isa_find(const char *name, sumi__isa *out);
+
 /* The processor's best. */
 sumi__isa sumi__isa_detect(void);
 

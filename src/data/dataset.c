@@ -1,6 +1,7 @@
 #include "data/dataset.h"
 
 #include "io/file.h"
+#include "io/gzip.h"
 #include "io/idx.h"
 
 #include <limits.h>
@@ -81,6 +82,11 @@ done:
 
 void sumi__dataset_limit(sumi__dataset *set, int64_t limit) {
   if (limit > 0 && limit < set->count) set->count = limit;
+}
+
+uint32_t sumi__dataset_crc(const sumi__dataset *set) {
+  const size_t count = (size_t)set->count, pixels = (size_t)(set->height * set->width * set->channels);
+  return sumi__crc32(sumi__crc32(0, set->pixels, count * pixels), set->labels, count);
 }
 
 void sumi__dataset_free(sumi_context *ctx, sumi__dataset *set) {

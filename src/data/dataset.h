@@ -24,6 +24,9 @@ sumi_status sumi__dataset_open_idx(sumi_context *ctx, const char *folder, sumi__
 /* Keeps the first `limit` pictures; 0 or more than there are: all. */
 void sumi__dataset_limit(sumi__dataset *set, int64_t limit);
 
+/* CRC-32 of all pixels and labels: what tells a set from another of the same size. */
+uint32_t sumi__dataset_crc(const sumi__dataset *set);
+
 /* Frees what it owns and zeroes the struct. */
 void sumi__dataset_free(sumi_context *ctx, sumi__dataset *set);
 

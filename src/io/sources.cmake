@@ -8,6 +8,7 @@ list(APPEND SUMI_SOURCES
   src/io/idx.c
   src/io/json.c
   src/io/json_writer.c
+  src/io/lock.c
   src/io/plot.c
   src/io/png.c
   src/io/png_text.c

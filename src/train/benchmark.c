@@ -68,7 +68,7 @@ sumi_status sumi_train_benchmark(sumi_context *ctx, const sumi_train_config *con
                                  const sumi_train_benchmark_options *options, sumi_train_benchmark_result *out) {
   static const sumi_train_benchmark_options defaults = {0};
   sumi_status status = SUMI_OK;
-  sumi__trainer t = {0};
+  sumi__trainer t = {.lock = -1};
   float *pixels = NULL;
   int32_t *labels = NULL;
   if (!options) options = &defaults;

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define FORMAT_NAME "sumi training state"
-#define FORMAT_VERSION "1"
+#define FORMAT_VERSION "2"
 
 /* ---- The tensors ---- */
 
@@ -84,20 +84,23 @@ typedef struct number {
   const char *key;
   int64_t *integer; /* one of the two */
   double *real;
+  int64_t low, high; /* of the integer */
 } number;
 
-enum { NUMBERS = 8 };
+enum { NUMBERS = 9 };
+#define MOST ((int64_t)1 << 53) /* far beyond any training, and far from overflow */
 
 static void list_numbers(const sumi__training_state *s, number out[NUMBERS]) {
   sumi__position *p = s->position;
-  const number all[NUMBERS] = {{"step", &p->step, NULL},
-                               {"epoch", &p->epoch, NULL},
-                               {"batch", &p->batch, NULL},
-                               {"epoch_pictures", &p->epoch_pictures, NULL},
-                               {"optimizer_steps", &s->optimizer->steps, NULL},
-                               {"threads", &p->threads, NULL},
-                               {"epoch_sum", NULL, &p->epoch_sum},
-                               {"last_epoch_loss", NULL, &p->last_epoch_loss}};
+  const number all[NUMBERS] = {{"step", &p->step, NULL, 0, MOST},
+                               {"epoch", &p->epoch, NULL, 0, MOST},
+                               {"batch", &p->batch, NULL, 0, MOST},
+                               {"epoch_pictures", &p->epoch_pictures, NULL, 0, MOST},
+                               {"optimizer_steps", &s->optimizer->steps, NULL, 0, MOST},
+                               {"threads", &p->threads, NULL, 1, 1024},
+                               {"data_crc", &p->data_crc, NULL, 0, UINT32_MAX},
+                               {"epoch_sum", NULL, &p->epoch_sum, 0, 0},
+                               {"last_epoch_loss", NULL, &p->last_epoch_loss, 0, 0}};
   memcpy(out, all, sizeof all);
 }
 
@@ -137,11 +140,12 @@ static sumi_status list_pairs(const sumi__training_state *s, sumi__arena *arena,
   const void *value;
   size_t keys = 0;
   while (sumi__config_key(s->config, keys, &value)) keys++;
-  out->items = sumi__arena_alloc(arena, (keys + NUMBERS + 3) * sizeof *out->items);
+  out->items = sumi__arena_alloc(arena, (keys + NUMBERS + 4) * sizeof *out->items);
   SUMI_TRY(out->items ? SUMI_OK : SUMI_NO_MEMORY);
   SUMI_TRY(add_pair(out, "format", FORMAT_NAME));
   SUMI_TRY(add_pair(out, "version", FORMAT_VERSION));
   SUMI_TRY(add_pair(out, "task", s->config->task->name));
+  SUMI_TRY(add_pair(out, "isa", sumi__isa_name(s->position->isa)));
   list_numbers(s, numbers);
   for (int i = 0; i < NUMBERS; i++) SUMI_TRY(add_pair(out, numbers[i].key, print_number(arena, &numbers[i])));
   for (size_t i = 0; i < keys; i++) {
@@ -172,27 +176,29 @@ static sumi_status join(sumi_context *ctx, const char *folder, const char *name,
                     SUMI__CHECKPOINT_PATH_MAX);
 }
 
-sumi_status sumi__checkpoint_latest(sumi_context *ctx, const char *folder, char path[SUMI__CHECKPOINT_PATH_MAX],
-                                    bool *found) {
-  sumi_status status = SUMI_OK;
-  char **names = NULL;
-  size_t count = 0, best = 0;
-  int64_t newest = -1;
-  *found = false;
-  if (!sumi__is_directory(folder)) return SUMI_OK;
-  SUMI_TRY(sumi__list_directory(ctx, folder, &names, &count));
-  for (size_t i = 0; i < count; i++)
-    if (step_of(names[i]) > newest) newest = step_of(names[i]), best = i;
-  if (newest >= 0) SUMI_TRY(join(ctx, folder, names[best], path));
-  *found = newest >= 0;
-done:
-  sumi__free(ctx, names);
-  return status;
-}
-
 static int by_step_descending(const void *a, const void *b) {
   const int64_t x = step_of(*(char *const *)a), y = step_of(*(char *const *)b);
   return x < y ? 1 : x > y ? -1 : 0;
+}
+
+sumi_status sumi__checkpoint_latest(sumi_context *ctx, const char *folder, char path[SUMI__CHECKPOINT_PATH_MAX],
+                                    char older[SUMI__CHECKPOINT_PATH_MAX], bool *found) {
+  sumi_status status = SUMI_OK;
+  char **names = NULL;
+  size_t count = 0;
+  *found = false;
+  if (older) older[0] = 0;
+  if (!sumi__is_directory(folder)) return SUMI_OK;
+  SUMI_TRY(sumi__list_directory(ctx, folder, &names, &count));
+  qsort(names, count, sizeof *names, by_step_descending);
+  if (count > 0 && step_of(names[0]) >= 0) {
+    SUMI_TRY(join(ctx, folder, names[0], path));
+    *found = true;
+  }
+  if (older && count > 1 && step_of(names[1]) >= 0) SUMI_TRY(join(ctx, folder, names[1], older));
+done:
+  sumi__free(ctx, names);
+  return status;
 }
 
 /* ".step-NNNNNNNN.safetensors.XXXXXX": the beginning of a checkpoint, as sumi__file_writer names it. */
@@ -270,8 +276,8 @@ static sumi_status check_metadata(const sumi__training_state *s, const sumi_safe
     if (!theirs && (key->flags & SUMI__KEY_LENGTH)) continue; /* its schedule is another, which is the thing to say */
     if (!theirs) theirs = key->default_value;                 /* a key that is newer than the file */
     SUMI_CHECK(ctx, strcmp(theirs, ours) == 0, SUMI_MISMATCH,
-               "%s: it was made with %s=%s, but %s now says %s; a training cannot go on with another value", path,
-               key->name, sumi__quote(found_text, theirs), s->config->path, ours);
+               "%s: it was made with %s=%s, but %s says %s; a training cannot go on with another value", path,
+               key->name, sumi__quote(found_text, theirs), sumi__config_where(s->config, key), ours);
   }
 done:
   return status;
@@ -279,15 +285,29 @@ done:
 
 static sumi_status load_numbers(const sumi__training_state *s, const sumi_safetensors *file, const char *path) {
   sumi_status status = SUMI_OK;
+  sumi_context *ctx = s->config->ctx;
+  sumi__position *p = s->position;
   number numbers[NUMBERS];
   list_numbers(s, numbers);
   for (int i = 0; i < NUMBERS; i++) {
-    const char *text = sumi_safetensors_metadata(file, numbers[i].key);
-    const bool read = text && (numbers[i].integer ? sumi__parse_i64(text, numbers[i].integer)
-                                                  : sumi__parse_f64(text, numbers[i].real));
-    SUMI_CHECK(s->config->ctx, read && (!numbers[i].integer || *numbers[i].integer >= 0), SUMI_FORMAT,
-               "%s: `%s` in its metadata is not a number as expected", path, numbers[i].key);
+    const number *n = &numbers[i];
+    const char *text = sumi_safetensors_metadata(file, n->key);
+    const bool read = text && (n->integer ? sumi__parse_i64(text, n->integer) : sumi__parse_f64(text, n->real));
+    SUMI_CHECK(ctx, read && (!n->integer || (*n->integer >= n->low && *n->integer <= n->high)), SUMI_FORMAT,
+               "%s: `%s` in its metadata is not a number as expected", path, n->key);
   }
+  const char *isa = sumi_safetensors_metadata(file, "isa");
+  SUMI_CHECK(ctx, isa && sumi__isa_find(isa, &p->isa), SUMI_FORMAT,
+             "%s: `isa` in its metadata is not the name of an instruction set", path);
+  SUMI_CHECK(ctx, s->optimizer->steps == p->step, SUMI_FORMAT,
+             "%s: its optimiser made %lld steps, the training %lld: it is damaged", path,
+             (long long)s->optimizer->steps, (long long)p->step);
+  SUMI_CHECK(ctx, isfinite(p->epoch_sum) && (p->epoch_pictures > 0 || p->epoch_sum == 0.0), SUMI_FORMAT,
+             "%s: `epoch_sum` in its metadata is %g for %lld pictures: it is damaged", path, p->epoch_sum,
+             (long long)p->epoch_pictures);
+  SUMI_CHECK(ctx, p->epoch > 0 ? isfinite(p->last_epoch_loss) : isnan(p->last_epoch_loss), SUMI_FORMAT,
+             "%s: `last_epoch_loss` in its metadata is %g after %lld epochs: it is damaged", path, p->last_epoch_loss,
+             (long long)p->epoch);
 done:
   return status;
 }

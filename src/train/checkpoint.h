@@ -14,6 +14,8 @@ typedef struct sumi__position {
   double epoch_sum;       /* of the loss over the epoch's pictures so far */
   int64_t epoch_pictures; /* how many these are */
   int64_t threads;        /* that its steps were computed with: sums depend on them in their last bits */
+  int64_t data_crc;       /* of the pictures and labels: sumi__dataset_crc */
+  sumi__isa isa;          /* likewise */
   double last_epoch_loss; /* mean of the last epoch that was completed; NaN before */
 } sumi__position;
 
@@ -30,13 +32,16 @@ typedef struct sumi__training_state {
 enum { SUMI__CHECKPOINT_PATH_MAX = 4096 };
 sumi_status sumi__checkpoint_save(const sumi__training_state *state, const char *folder, int64_t keep, char *path_out);
 
-/* The newest checkpoint in a folder, or *found = false (also if there is no such folder). */
+/* The newest checkpoint in a folder, or *found = false (also if there is no such folder). `older`, unless NULL: the
+ * path of the one before it, "" where there is none. */
 sumi_status sumi__checkpoint_latest(sumi_context *ctx, const char *folder, char path[SUMI__CHECKPOINT_PATH_MAX],
-                                    bool *found);
+                                    char older[SUMI__CHECKPOINT_PATH_MAX], bool *found);
 
 /* Reads a checkpoint into a state that has been made for the same configuration.
  * Errors: IO, FORMAT (damaged, or not a training's state), MISMATCH (a key that matters has another value: the line
- * names it and both values; a tensor is missing, has another shape, or is one too many). The state is then undefined;
+ * names it and both values; a tensor is missing, has another shape, or is one too many). Every number of the position
+ * is in a range in which it can be computed with; whether it fits the data is the caller's to see. The state is then
+ * undefined;
  * the file is never changed. */
 sumi_status sumi__checkpoint_load(const sumi__training_state *state, const char *path);
 

@@ -122,15 +122,25 @@ static const sumi__key *find_key(const sumi__key_table *table, const char *name)
   return NULL;
 }
 
+/* As sumi__yaml_override says where its entries are from. */
+#define COMMAND_LINE "command line"
+
+/* The place of a key in the tables that have all keys, the common ones first. */
+static size_t index_of(const sumi_train_config *c, const sumi__key *key) {
+  const void *value;
+  size_t i = 0;
+  while (sumi__config_key(c, i, &value) != key) i++;
+  return i;
+}
+
 static sumi_status unknown_key(sumi_train_config *c, const sumi__yaml_entry *entry) {
   const sumi__key_table tables[] = {sumi__train_keys, c->task->keys};
   char quoted[SUMI__QUOTE_MAX];
+  const sumi_status code = strcmp(entry->where, COMMAND_LINE) == 0 ? SUMI_INVALID : SUMI_FORMAT;
   sumi__quote(quoted, entry->key);
   const char *near = sumi__nearest_key(entry->key, tables, 2);
-  if (near)
-    return sumi__fail(c->ctx, SUMI_FORMAT, "%s: unknown key %s; did you mean `%s`?", entry->where, quoted, near);
-  return sumi__fail(c->ctx, SUMI_FORMAT, "%s: unknown key %s; task %s has no such key", entry->where, quoted,
-                    c->task->name);
+  if (near) return sumi__fail(c->ctx, code, "%s: unknown key %s; did you mean `%s`?", entry->where, quoted, near);
+  return sumi__fail(c->ctx, code, "%s: unknown key %s; task %s has no such key", entry->where, quoted, c->task->name);
 }
 
 static sumi_status set_all(sumi_train_config *c, const sumi__yaml *yaml) {
@@ -141,10 +151,37 @@ static sumi_status set_all(sumi_train_config *c, const sumi__yaml *yaml) {
     const sumi__key *common = find_key(&sumi__train_keys, entry->key);
     const sumi__key *own = common ? NULL : find_key(&c->task->keys, entry->key);
     if (!common && !own) return unknown_key(c, entry);
-    SUMI_TRY(common ? set_value(c, common, &c->values, entry) : set_value(c, own, c->task_values, entry));
+    const bool from_command_line = strcmp(entry->where, COMMAND_LINE) == 0;
+    status = common ? set_value(c, common, &c->values, entry) : set_value(c, own, c->task_values, entry);
+    if (status == SUMI_FORMAT && from_command_line) return SUMI_INVALID;
+    SUMI_TRY(status);
+    const char *where = from_command_line ? "the " COMMAND_LINE : sumi__arena_strdup(&c->arena, entry->where);
+    if (!where) return SUMI_NO_MEMORY;
+    c->where[index_of(c, common ? common : own)] = where;
   }
 done:
   return status;
+}
+
+/* How every value would be written, so that asking for one changes nothing. */
+static sumi_status print_all(sumi_train_config *c) {
+  const void *value = NULL;
+  const sumi__key *key;
+  for (size_t i = 0; (key = sumi__config_key(c, i, &value)); i++) {
+    c->printed[i] = sumi__config_print(&c->arena, key, value);
+    if (!c->printed[i]) return SUMI_NO_MEMORY;
+  }
+  return SUMI_OK;
+}
+
+static sumi_status make_tables(sumi_train_config *c) {
+  const size_t keys = sumi__train_keys.count + c->task->keys.count;
+  c->task_values = sumi__arena_alloc(&c->arena, c->task->values_bytes);
+  c->printed = sumi__arena_alloc(&c->arena, keys * sizeof *c->printed);
+  c->where = sumi__arena_alloc(&c->arena, keys * sizeof *c->where);
+  if (!c->task_values || !c->printed || !c->where) return SUMI_NO_MEMORY;
+  for (size_t i = 0; i < keys; i++) c->where[i] = "the default";
+  return SUMI_OK;
 }
 
 static sumi_status choose_task(sumi_train_config *c, const sumi__yaml *yaml) {
@@ -178,13 +215,17 @@ sumi_status sumi_train_config_load(sumi_context *ctx, const char *path, size_t o
   c->path = sumi__arena_strdup(&c->arena, path);
   SUMI_TRY(c->path ? SUMI_OK : SUMI_NO_MEMORY);
   SUMI_TRY(sumi__yaml_read(ctx, path, &yaml));
-  for (size_t i = 0; i < override_count; i++) SUMI_TRY(sumi__yaml_override(yaml, overrides[i]));
+  for (size_t i = 0; i < override_count; i++) {
+    status = sumi__yaml_override(yaml, overrides[i]);
+    if (status == SUMI_FORMAT) status = SUMI_INVALID; /* what is typed is an argument, not a file */
+    SUMI_TRY(status);
+  }
   SUMI_TRY(choose_task(c, yaml));
-  c->task_values = sumi__arena_alloc(&c->arena, c->task->values_bytes);
-  SUMI_TRY(c->task_values ? SUMI_OK : SUMI_NO_MEMORY);
+  SUMI_TRY(make_tables(c));
   SUMI_TRY(set_defaults(c, &sumi__train_keys, &c->values));
   SUMI_TRY(set_defaults(c, &c->task->keys, c->task_values));
   SUMI_TRY(set_all(c, yaml));
+  SUMI_TRY(print_all(c));
 done:
   sumi__yaml_free(yaml);
   if (status != SUMI_OK) {
@@ -219,9 +260,11 @@ const char *sumi_train_config_get(const sumi_train_config *c, const char *name) 
   for (size_t i = 0;; i++) {
     const sumi__key *key = sumi__config_key(c, i, &value);
     if (!key) return NULL;
-    if (strcmp(key->name, name) == 0) return sumi__config_print((sumi__arena *)(uintptr_t)&c->arena, key, value);
+    if (strcmp(key->name, name) == 0) return c->printed[i];
   }
 }
+
+const char *sumi__config_where(const sumi_train_config *c, const sumi__key *key) { return c->where[index_of(c, key)]; }
 
 bool sumi__config_fixes(const sumi_train_config *c, const sumi__key *key) {
   if (key->flags & SUMI__KEY_LENGTH) return c->values.schedule.name == SUMI__SCHEDULE_COSINE;

@@ -79,7 +79,9 @@ struct sumi_train_config {
   const char *path;
   const sumi__task *task;
   sumi__train_values values;
-  void *task_values; /* the task's own struct */
+  void *task_values;    /* the task's own struct */
+  const char **printed; /* by key, the common ones first: its value as one would write it in YAML */
+  const char **where;   /* likewise: "digits.yaml:12", "the command line", or "the default" */
 };
 
 /* The keys that every task has. */
@@ -87,6 +89,9 @@ extern const sumi__key_table sumi__train_keys;
 
 /* Walks all keys of a configuration: the common ones, then the task's. NULL beyond them. *value: where it is. */
 const sumi__key *sumi__config_key(const sumi_train_config *config, size_t i, const void **value);
+
+/* Where a key's value comes from: "digits.yaml:12", "the command line", or "the default". */
+const char *sumi__config_where(const sumi_train_config *config, const sumi__key *key);
 
 /* Whether a training that is resumed must have the same value. */
 bool sumi__config_fixes(const sumi_train_config *config, const sumi__key *key);

@@ -17,6 +17,7 @@ typedef struct drawing {
   sumi_program *program;
   float *x, *t; /* the program's inputs */
   const float *score;
+  const sumi_train_callbacks *callbacks;
   sumi__rng rng;
 } drawing;
 
@@ -53,6 +54,12 @@ static sumi_status run_network(void *user, int64_t count, int64_t size, const fl
   return status;
 }
 
+static bool go_on(void *user, const sumi__sampling *s) {
+  const sumi_train_callbacks *callbacks = ((const drawing *)user)->callbacks;
+  (void)s;
+  return !callbacks || !callbacks->should_stop || !callbacks->should_stop(callbacks->user);
+}
+
 static void draw_noise(void *user, float *out) {
   drawing *d = user;
   sumi__rng_normal(&d->rng, out, (size_t)(d->count * PIXELS));
@@ -72,7 +79,9 @@ static sumi_status sample(drawing *d, double sigma, int steps, float *x) {
                                 .count = d->count,
                                 .size = PIXELS,
                                 .noise = draw_noise,
-                                .noise_user = d};
+                                .noise_user = d,
+                                .report = go_on,
+                                .report_user = d};
   draw_noise(d, x);
   for (int64_t i = 0; i < d->count * PIXELS; i++) x[i] *= (float)levels[0].sigma;
   const sumi_status status = sumi__sample(d->ctx, &job, x, NULL);
@@ -101,7 +110,7 @@ static sumi_status write_grid(sumi_context *ctx, const float *x, int64_t count, 
 sumi_status sumi__preview_scores(sumi_context *ctx, sumi_backend *backend, const sumi__score_unet_config *config,
                                  sumi_weights *weights, const sumi__preview_options *options, const char *path) {
   sumi_status status = SUMI_OK;
-  drawing d = {.ctx = ctx, .count = options->count};
+  drawing d = {.ctx = ctx, .count = options->count, .callbacks = options->callbacks};
   float *x = sumi__alloc_array(ctx, (size_t)d.count, PIXELS * sizeof *x);
   SUMI_TRY(x ? SUMI_OK : SUMI_NO_MEMORY);
   sumi__rng_seed(&d.rng, SEED);

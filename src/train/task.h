@@ -30,9 +30,10 @@ struct sumi__task {
   /* Adds the nodes; parameters come from `nn` (see there). Faults are the graph's. */
   void (*build)(const sumi_train_config *config, const sumi__nn *nn, const sumi__task_inputs *in,
                 sumi__task_outputs *out);
-  /* Draws samples of the model with these weights into the PNG at `path`. NULL: nothing to draw. */
+  /* Draws samples of the model with these weights into the PNG at `path`; CANCELLED when the callbacks say so. NULL:
+   * nothing to draw. */
   sumi_status (*preview)(const sumi_train_config *config, sumi_backend *backend, sumi_weights *weights,
-                         const char *path);
+                         const sumi_train_callbacks *callbacks, const char *path);
   /* Saves the model for use as a folder, each file whole or not at all. */
   sumi_status (*save)(const sumi_train_config *config, sumi_weights *weights, const char *folder);
   /* Loads what `save` saved, as a set of weights with this task's names; MISMATCH where it is another model than the

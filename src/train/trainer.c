@@ -12,12 +12,12 @@
 /* The weights that the world sees: the average, or the weights themselves where there is none. */
 static sumi_weights *shown_weights(const sumi__trainer *t) { return t->ema.average; }
 
-sumi_status sumi__trainer_save(sumi__trainer *t) {
+/* Model and checkpoint, unless that has been done at this step. */
+static sumi_status write_state(sumi__trainer *t) {
   sumi_status status = SUMI_OK;
   char path[SUMI__CHECKPOINT_PATH_MAX], model[SUMI__CHECKPOINT_PATH_MAX];
   const sumi__training_state state = {t->config, t->weights, &t->ema, &t->optimizer, &t->position};
   if (t->saved_step == t->position.step) return SUMI_OK;
-  SUMI_TRY(sumi__csv_sync(t->log));
   SUMI_TRY(sumi__trainer_path(t, model, "model"));
   SUMI_TRY(t->config->task->save(t->config, shown_weights(t), model));
   SUMI_TRY(sumi__checkpoint_save(&state, t->checkpoints, t->config->values.checkpoint.keep, path));
@@ -25,6 +25,31 @@ sumi_status sumi__trainer_save(sumi__trainer *t) {
   sumi__trainer_say(t, "saved %s", path);
 done:
   return status;
+}
+
+sumi_status sumi__trainer_save(sumi__trainer *t) {
+  const sumi_status status = t->saved_step == t->position.step ? SUMI_OK : sumi__csv_sync(t->log);
+  return status == SUMI_OK ? write_state(t) : status;
+}
+
+/* The epoch's numbers start anew before a checkpoint is made, so that what it holds is the next epoch's beginning. */
+static void turn_epoch(sumi__position *at) {
+  at->last_epoch_loss = at->epoch_sum / (double)at->epoch_pictures;
+  at->epoch_sum = 0.0;
+  at->epoch_pictures = 0;
+  at->batch = 0;
+  at->epoch++;
+}
+
+/* A log or a preview that cannot be written ends a training, but not at the price of the steps that are done. */
+static sumi_status save_what_is_done(sumi__trainer *t, sumi_status failure) {
+  char sentence[SUMI__ERROR_MAX];
+  if (failure != SUMI_IO) return failure;
+  if (t->position.batch == t->steps_in_epoch) turn_epoch(&t->position);
+  snprintf(sentence, sizeof sentence, "%s", t->ctx->error);
+  if (write_state(t) != SUMI_OK) return sumi__fail(t->ctx, failure, "%s", sentence);
+  return sumi__fail(t->ctx, failure, "%s; step %lld is saved in %s", sentence, (long long)t->position.step,
+                    t->checkpoints);
 }
 
 /* ---- One step ---- */
@@ -63,9 +88,11 @@ static void fill_progress(const sumi__trainer *t, int64_t epoch, int64_t in_epoc
   out->seconds_left = seconds / (double)done * (double)(t->total_steps - t->position.step);
 }
 
-static sumi_status report_step(sumi__trainer *t, int64_t epoch, int64_t in_epoch, sumi_train_progress *p) {
+static sumi_status report_step(sumi__trainer *t, int64_t epoch, int64_t in_epoch, int64_t pictures,
+                               sumi_train_progress *p) {
   fill_progress(t, epoch, in_epoch, p);
-  const double row[] = {(double)p->step, (double)epoch, p->loss, p->lr, p->grad_norm, p->images_per_second, p->seconds};
+  const double row[] = {(double)p->step, (double)epoch,        p->loss,    p->lr,
+                        p->grad_norm,    p->images_per_second, p->seconds, (double)pictures};
   const sumi_status status = sumi__csv_append(t->log, row);
   if (t->callbacks.progress) t->callbacks.progress(t->callbacks.user, p);
   return status;
@@ -101,7 +128,7 @@ static sumi_status step(sumi__trainer *t) {
   sumi__loader_next(t->loader, &batch);
   const sumi_status status = sumi__trainer_learn(t, &batch, &p);
   if (status != SUMI_OK) return status;
-  return report_step(t, t->position.epoch, t->position.batch, &p);
+  return report_step(t, t->position.epoch, t->position.batch, batch.rows, &p);
 }
 
 /* ---- The end of an epoch ---- */
@@ -115,7 +142,7 @@ static sumi_status preview(sumi__trainer *t, int64_t epochs) {
   SUMI_TRY(sumi__trainer_path(t, path, "samples"));
   SUMI_TRY(sumi__make_directories(t->ctx, path));
   SUMI_TRY(sumi__trainer_path(t, path, "samples/epoch-%04lld.png", (long long)epochs));
-  SUMI_TRY(t->config->task->preview(t->config, t->backend, shown_weights(t), path));
+  SUMI_TRY(t->config->task->preview(t->config, t->backend, shown_weights(t), &t->callbacks, path));
   sumi__trainer_say(t, "drew %s", path);
 done:
   return status;
@@ -127,7 +154,7 @@ static sumi_status test(sumi__trainer *t) {
   sumi__batch_programs programs = {
       .ctx = t->ctx, .config = t->config, .backend = t->backend, .weights = shown_weights(t), .set = &t->test};
   if (!t->config->task->test_each_epoch) return SUMI_OK;
-  SUMI_TRY(sumi__measure(&programs, &t->test, sumi__min_i64(t->micro_batch, 256), 1, NULL, &found));
+  SUMI_TRY(sumi__measure(&programs, &t->test, sumi__min_i64(t->micro_batch, 256), 1, &t->callbacks, &found));
   t->accuracy = found.accuracy;
   sumi__trainer_say(t, "test: loss %.4f, accuracy %.4f over %lld pictures", found.loss, found.accuracy,
                     (long long)found.pictures);
@@ -136,20 +163,15 @@ done:
   return status;
 }
 
-/* The epoch's numbers start anew before a checkpoint is made, so that what it holds is the next epoch's beginning. */
 static sumi_status end_epoch(sumi__trainer *t, double began) {
   sumi_status status = SUMI_OK;
   sumi__position *at = &t->position;
   const bool last = at->step >= t->total_steps;
-  at->last_epoch_loss = at->epoch_sum / (double)at->epoch_pictures;
-  at->epoch_sum = 0.0;
-  at->epoch_pictures = 0;
-  at->batch = 0;
-  at->epoch++;
+  turn_epoch(at);
   sumi__trainer_say(t, "epoch %lld of %lld: loss %.4f, %.1f s", (long long)at->epoch,
                     (long long)t->config->values.train.epochs, at->last_epoch_loss, sumi__now_seconds() - began);
-  SUMI_TRY(test(t));
   if (due(t->config->values.checkpoint.every_epochs, at->epoch, last)) SUMI_TRY(sumi__trainer_save(t));
+  SUMI_TRY(test(t));
   if (due(t->config->values.preview.every_epochs, at->epoch, last)) SUMI_TRY(preview(t, at->epoch));
 done:
   return status;
@@ -174,23 +196,26 @@ static sumi_status loop(sumi__trainer *t) {
     if (t->callbacks.should_stop && t->callbacks.should_stop(t->callbacks.user)) return stop_early(t);
     SUMI_TRY(step(t));
     if (t->position.batch == t->steps_in_epoch) {
-      SUMI_TRY(end_epoch(t, epoch_began));
+      status = end_epoch(t, epoch_began);
+      if (status == SUMI_CANCELLED) return stop_early(t);
+      SUMI_TRY(status);
       epoch_began = sumi__now_seconds();
     }
     if (due(v->checkpoint.every_steps, t->position.step, false)) SUMI_TRY(sumi__trainer_save(t));
   }
   SUMI_TRY(sumi__trainer_save(t));
 done:
-  return status;
+  return save_what_is_done(t, status);
 }
 
-/* A training that was killed between its last checkpoint and its model is completed by saving the model again. */
+/* A training that was killed between its last checkpoint and its model, or while that was tested, is completed. */
 static sumi_status finish_complete(sumi__trainer *t) {
   sumi_status status = SUMI_OK;
   char model[SUMI__CHECKPOINT_PATH_MAX];
   SUMI_TRY(sumi__trainer_path(t, model, "model"));
   SUMI_TRY(t->config->task->save(t->config, shown_weights(t), model));
   sumi__trainer_say(t, "complete already: %lld steps are done", (long long)t->position.step);
+  SUMI_TRY(test(t));
 done:
   return status;
 }

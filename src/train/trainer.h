@@ -31,6 +31,8 @@ typedef struct sumi__trainer {
   double accuracy;                             /* on the test pictures, of the last epoch; NaN before */
   double started, step_seconds;                /* when; an average of late */
   int64_t first_step;                          /* that this process began with */
+  int64_t data_crc;                            /* of the training pictures */
+  int lock;                                    /* on the output folder; -1: none */
   char checkpoints[SUMI__CHECKPOINT_PATH_MAX]; /* the folder */
 } sumi__trainer;
 

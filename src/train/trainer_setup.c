@@ -2,6 +2,7 @@
 #include "train/trainer.h"
 
 #include "io/file.h"
+#include "io/lock.h"
 #include "train/config_write.h"
 
 #include <math.h>
@@ -120,46 +121,114 @@ sumi_status sumi__trainer_prepare(sumi__trainer *t, sumi_context *ctx, const sum
   return make_state(t);
 }
 
+/* The folder is ours alone from here on: two trainings in one would each write over what the other does. */
+static sumi_status lock_folder(sumi__trainer *t) {
+  sumi_status status = SUMI_OK;
+  char path[SUMI__CHECKPOINT_PATH_MAX];
+  bool taken;
+  SUMI_TRY(sumi__make_directories(t->ctx, t->config->values.train.out));
+  SUMI_TRY(sumi__trainer_path(t, path, ".lock"));
+  SUMI_TRY(sumi__lock_take(t->ctx, path, &t->lock, &taken));
+  SUMI_CHECK(t->ctx, taken, SUMI_INVALID,
+             "%s: a training is running there at this moment; choose another folder with train.out=FOLDER",
+             t->config->values.train.out);
+done:
+  return status;
+}
+
+/* A training that begins does not write over what it finds. */
+static sumi_status refuse_leftovers(const sumi__trainer *t) {
+  static const char *const names[] = {"model", "log.csv"};
+  sumi_status status = SUMI_OK;
+  char path[SUMI__CHECKPOINT_PATH_MAX];
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    SUMI_TRY(sumi__trainer_path(t, path, "%s", names[i]));
+    SUMI_CHECK(t->ctx, !sumi__file_exists(path), SUMI_INVALID,
+               "%s: is there already, without a checkpoint to go on from; choose another folder with train.out=FOLDER, "
+               "or begin anew in this one with --resume, which writes over it",
+               path);
+  }
+done:
+  return status;
+}
+
+/* What a checkpoint says of where it is has to fit the data and itself. */
+static sumi_status check_position(const sumi__trainer *t, const char *path) {
+  sumi_status status = SUMI_OK;
+  const sumi__position *at = &t->position;
+  int64_t before = 0, pictures = 0;
+  SUMI_CHECK(t->ctx, at->data_crc == t->data_crc, SUMI_MISMATCH,
+             "%s: it was trained on other data than those in %s (CRC-32 %08llx, found %08llx)", path,
+             t->config->values.data.dir, (unsigned long long)at->data_crc, (unsigned long long)t->data_crc);
+  SUMI_CHECK(
+      t->ctx,
+      at->batch < t->steps_in_epoch && sumi__mul_i64(at->epoch, t->steps_in_epoch, &before) &&
+          before == at->step - at->batch && sumi__mul_i64(at->batch, t->batch, &pictures) &&
+          pictures == at->epoch_pictures,
+      SUMI_FORMAT,
+      "%s: it is at batch %lld of epoch %lld after %lld steps and %lld pictures of the epoch, which does not fit "
+      "%lld batches in an epoch: it is damaged",
+      path, (long long)at->batch, (long long)at->epoch, (long long)at->step, (long long)at->epoch_pictures,
+      (long long)t->steps_in_epoch);
+done:
+  return status;
+}
+
+/* Later steps may differ in their last bits where something that sums depend on is another. */
+static void note_differences(const sumi__trainer *t) {
+  const sumi__position *at = &t->position;
+  if (at->threads != t->ctx->threads)
+    sumi__trainer_say(t, "note: it was computed with %lld threads, now %d: what follows may differ in the last bits",
+                      (long long)at->threads, t->ctx->threads);
+  if (at->isa != t->ctx->isa)
+    sumi__trainer_say(t, "note: it was computed with %s, now %s: what follows may differ in the last bits",
+                      sumi__isa_name(at->isa), sumi__isa_name(t->ctx->isa));
+}
+
+static sumi_status load_checkpoint(sumi__trainer *t, const char *path, const char *older) {
+  const sumi__training_state state = {t->config, t->weights, &t->ema, &t->optimizer, &t->position};
+  sumi_status status = sumi__checkpoint_load(&state, path);
+  if (status == SUMI_OK) status = check_position(t, path);
+  if (status != SUMI_FORMAT || !*older) return status;
+  char sentence[SUMI__ERROR_MAX];
+  snprintf(sentence, sizeof sentence, "%s", t->ctx->error);
+  return sumi__fail(t->ctx, status, "%s; the one before it is %s: move the damaged one away to go on from there",
+                    sentence, older);
+}
+
 /* Begins, or goes on where the newest checkpoint is. */
 static sumi_status find_position(sumi__trainer *t, bool resume) {
   sumi_status status = SUMI_OK;
-  char path[SUMI__CHECKPOINT_PATH_MAX];
+  char path[SUMI__CHECKPOINT_PATH_MAX], older[SUMI__CHECKPOINT_PATH_MAX];
   bool found;
-  t->position.last_epoch_loss = NAN;
-  t->saved_step = -1;
-  SUMI_TRY(sumi__checkpoint_latest(t->ctx, t->checkpoints, path, &found));
+  SUMI_TRY(sumi__checkpoint_latest(t->ctx, t->checkpoints, path, older, &found));
   SUMI_CHECK(t->ctx, resume || !found, SUMI_INVALID,
              "%s: a training is there already; continue it with --resume, or choose another folder with "
              "train.out=FOLDER",
              path);
-  if (!found) goto done;
-  const sumi__training_state state = {t->config, t->weights, &t->ema, &t->optimizer, &t->position};
-  SUMI_TRY(sumi__checkpoint_load(&state, path));
-  SUMI_CHECK(t->ctx,
-             t->position.batch < t->steps_in_epoch &&
-                 t->position.step == t->position.epoch * t->steps_in_epoch + t->position.batch,
-             SUMI_MISMATCH,
-             "%s: it is at batch %lld of epoch %lld after %lld steps, which does not fit %lld batches "
-             "in an epoch: the data are others",
-             path, (long long)t->position.batch, (long long)t->position.epoch, (long long)t->position.step,
-             (long long)t->steps_in_epoch);
-  t->saved_step = t->position.step;
-  if (t->position.threads != t->ctx->threads)
-    sumi__trainer_say(t, "note: it was computed with %lld threads, now %d: what follows may differ in the last bits",
-                      (long long)t->position.threads, t->ctx->threads);
-  sumi__trainer_say(t, "resumed from %s: step %lld of %lld", path, (long long)t->position.step,
-                    (long long)t->total_steps);
-done:
+  t->data_crc = sumi__dataset_crc(&t->train);
+  if (found) {
+    SUMI_TRY(load_checkpoint(t, path, older));
+    t->saved_step = t->position.step;
+    note_differences(t);
+    sumi__trainer_say(t, "resumed from %s: step %lld of %lld", path, (long long)t->position.step,
+                      (long long)t->total_steps);
+  } else if (!resume) {
+    SUMI_TRY(refuse_leftovers(t));
+  }
   t->position.threads = t->ctx->threads;
+  t->position.isa = t->ctx->isa;
+  t->position.data_crc = t->data_crc;
   t->first_step = t->position.step;
+done:
   return status;
 }
 
 static sumi_status open_outputs(sumi__trainer *t) {
-  static const char *const columns[] = {"step", "epoch", "loss", "lr", "grad_norm", "images_per_second", "seconds"};
+  static const char *const columns[] = {"step",    "epoch",   "loss", "lr", "grad_norm", "images_per_second",
+                                        "seconds", "pictures"};
   sumi_status status = SUMI_OK;
   char path[SUMI__CHECKPOINT_PATH_MAX];
-  SUMI_TRY(sumi__make_directories(t->ctx, t->config->values.train.out));
   SUMI_TRY(sumi__trainer_path(t, path, "config.yaml"));
   SUMI_TRY(sumi__config_save(t->config, path));
   SUMI_TRY(sumi__trainer_path(t, path, "log.csv"));
@@ -189,9 +258,13 @@ sumi_status sumi__trainer_setup(sumi__trainer *t, sumi_context *ctx, const sumi_
   t->config = config;
   if (options) t->callbacks = options->callbacks;
   t->accuracy = NAN;
+  t->position.last_epoch_loss = NAN;
+  t->saved_step = -1;
+  t->lock = -1;
   SUMI_TRY(sumi__trainer_path(t, t->checkpoints, "checkpoints"));
   SUMI_TRY(open_data(t));
   SUMI_TRY(sumi__trainer_prepare(t, ctx, config));
+  SUMI_TRY(lock_folder(t));
   SUMI_TRY(find_position(t, options && options->resume));
   SUMI_TRY(open_outputs(t));
   SUMI_TRY(start_loader(t));
@@ -210,5 +283,6 @@ void sumi__trainer_free(sumi__trainer *t) {
   sumi_backend_free(t->backend);
   sumi__dataset_free(t->ctx, &t->train);
   sumi__dataset_free(t->ctx, &t->test);
+  sumi__lock_release(t->lock);
   memset(t, 0, sizeof *t);
 }

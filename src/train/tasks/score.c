@@ -65,11 +65,12 @@ static void build(const sumi_train_config *config, const sumi__nn *nn, const sum
 }
 
 static sumi_status preview(const sumi_train_config *config, sumi_backend *backend, sumi_weights *weights,
-                           const char *path) {
+                           const sumi_train_callbacks *callbacks, const char *path) {
   const sumi__score_unet_config m = model_config(config);
   const sumi__preview_options options = {.count = config->values.preview.count,
                                          .steps = (int)config->values.preview.steps,
-                                         .compute = config->values.train.compute ? SUMI_BF16 : SUMI_F32};
+                                         .compute = config->values.train.compute ? SUMI_BF16 : SUMI_F32,
+                                         .callbacks = callbacks};
   return sumi__preview_scores(config->ctx, backend, &m, weights, &options, path);
 }
 
