@@ -6,7 +6,22 @@
 static inline vf normal_below(vf x) { return 0.5f * (1.0f + verf(x * 0.70710678f)); }
 static inline vf normal_density(vf x) { return 0.39894228f * vexp(-0.5f * x * x); }
 
-static inline void forward(const sumi__call *c, int64_t begin, int64_t end, sumi_dtype dtype) {
+/* Phi, as precise as the result's type can tell. */
+static inline __attribute__((always_inline)) vf below_as(vf x, sumi_dtype dtype) {
+  return dtype == SUMI_BF16 ? vnormal_rough(x) : normal_below(x);
+}
+static inline __attribute__((always_inline)) void store(void *p, sumi_dtype dtype, int64_t i, vf x) {
+#if defined(__AVX512BF16__)
+  if (dtype == SUMI_BF16) { /* as vto_bf16, but that subnormal numbers become zero */
+    _mm256_storeu_si256((__m256i *)(void *)((uint16_t *)p + i), (__m256i)_mm512_cvtneps_pbh((__m512)x));
+    return;
+  }
+#endif
+  vstore_as(p, dtype, i, x);
+}
+
+static inline __attribute__((always_inline)) void forward(const sumi__call *c, int64_t begin, int64_t end,
+                                                          sumi_dtype dtype) {
   const sumi_shape *shape = &c->node->outputs[0]->shape;
   const int64_t width = shape->dims[shape->rank - 1];
   const void *x = c->in[0];
@@ -15,11 +30,11 @@ static inline void forward(const sumi__call *c, int64_t begin, int64_t end, sumi
     int64_t i = 0;
     for (; i + V <= width; i += V) {
       const vf b = vload_as(x, dtype, at + width + i);
-      vstore_as(c->out[0], dtype, width * row + i, vload_as(x, dtype, at + i) * b * normal_below(b));
+      store(c->out[0], dtype, width * row + i, vload_as(x, dtype, at + i) * b * below_as(b, dtype));
     }
     if (i == width) continue;
     const vf b = vload_as_n(x, dtype, at + width + i, width - i), a = vload_as_n(x, dtype, at + i, width - i);
-    vstore_as_n(c->out[0], dtype, width * row + i, a * b * normal_below(b), width - i);
+    vstore_as_n(c->out[0], dtype, width * row + i, a * b * below_as(b, dtype), width - i);
   }
 }
 
