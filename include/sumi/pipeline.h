@@ -1,0 +1,185 @@
+/* sumi/pipeline.h: pictures from words with a Stable Diffusion checkpoint.
+ *
+ *   sumi_engine *engine = NULL;                                      // error handling left out
+ *   sumi_session *session = NULL;
+ *   sumi_engine_open(ctx, "model.safetensors", NULL, &engine);
+ *   sumi_session_create(engine, ctx, &session);
+ *   const sumi_generation job = {.prompt = "a watercolor picture of an otter", .width = 512, .height = 512, .seed =
+ * 42}; float *picture = malloc(512 * 512 * 3 * sizeof *picture); sumi_session_generate(session, &job, picture, NULL);
+ * // (1, height, width, 3), 0 to 1 sumi_session_free(session); sumi_engine_close(engine);
+ *
+ * An engine is an open checkpoint: its weights are read from the mapped file when programs are compiled, packed once,
+ * and shared. It is immutable; any number of threads may have sessions on it at once, each with a context of its own.
+ * A session belongs to one thread at a time, like its context. */
+#ifndef SUMI_PIPELINE_H
+#define SUMI_PIPELINE_H
+
+#include "sumi/diffusion.h"
+#include "sumi/text.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Engines --------------------------------------------------------------------------------------------------- */
+
+typedef struct sumi_engine sumi_engine;
+
+/* Zero in a member stands for its default. */
+typedef struct sumi_engine_options {
+  sumi_prediction prediction; /* what the checkpoint says */
+  const char *config_folder;  /* a folder in diffusers' layout whose configurations hold for a single file; NULL: they
+                                 are read off the file's tensors */
+} sumi_engine_options;
+
+typedef struct sumi_engine_info {
+  const char *family;         /* "Stable Diffusion 1.x"; static */
+  const char *layout;         /* "CompVis", "diffusers"; static */
+  sumi_prediction prediction; /* never AUTO */
+  int64_t in_channels;        /* of the U-Net: 4, 5, 8, or 9 (inpainting) */
+  int64_t latent_channels;    /* 4 */
+  int64_t factor;             /* pixels of a side for each latent: 8 */
+  int64_t multiple;           /* sides of pictures are multiples of it */
+  int64_t width, height;      /* of pictures that the model was trained for */
+  int64_t text_width;         /* of text embeddings */
+  int text_layers;
+  int64_t unet_parameters, text_parameters, vae_parameters;
+} sumi_engine_info;
+
+/* Opens a checkpoint: a folder in diffusers' layout, or a CompVis file. options may be NULL. `ctx` has to outlive the
+ * engine; its memory hooks must be thread-safe if sessions of several threads use it. Close with sumi_engine_close.
+ * Errors: NOT_FOUND, IO, FORMAT, UNSUPPORTED (another kind of model), MISMATCH (a tensor that is missing or of another
+ * shape), NO_MEMORY. Each names the file. */
+SUMI_API sumi_status sumi_engine_open(sumi_context *ctx, const char *path, const sumi_engine_options *options,
+                                      sumi_engine **out);
+/* Its sessions must have been freed before. NULL is allowed. */
+SUMI_API void sumi_engine_close(sumi_engine *engine);
+SUMI_API sumi_engine_info sumi_engine_describe(const sumi_engine *engine);
+/* Lent; immutable. */
+SUMI_API const sumi_tokenizer *sumi_engine_tokenizer(const sumi_engine *engine);
+/* Bytes of packed weights that programs of its sessions share at this moment. */
+SUMI_API size_t sumi_engine_packed_bytes(const sumi_engine *engine);
+
+/* ---- Sessions -------------------------------------------------------------------------------------------------- */
+
+typedef struct sumi_session sumi_session;
+
+/* ctx: that of the thread that will use the session; it may be the engine's own. Errors: NO_MEMORY. */
+SUMI_API sumi_status sumi_session_create(sumi_engine *engine, sumi_context *ctx, sumi_session **out);
+/* NULL is allowed. */
+SUMI_API void sumi_session_free(sumi_session *session);
+/* Frees the programs that a session keeps for the next job. */
+SUMI_API void sumi_session_trim(sumi_session *session);
+
+/* What matrix products and convolutions compute in. */
+typedef enum sumi_precision {
+  SUMI_PRECISION_AUTO, /* bf16 where the processor has instructions for it (AVX-512 BF16), else f32 */
+  SUMI_PRECISION_F32,
+  SUMI_PRECISION_BF16
+} sumi_precision;
+
+/* Where noise comes from. With EACH, picture i of a job is the one that seed + i gives alone. */
+typedef enum sumi_noise {
+  SUMI_NOISE_EACH,  /* torch's CPU generator with seed + i for picture i, as AUTOMATIC1111's CPU mode */
+  SUMI_NOISE_BATCH, /* torch's CPU generator with the seed, for the whole batch, as diffusers with one generator */
+  SUMI_NOISE_PHILOX /* Philox with seed + i for picture i, as AUTOMATIC1111's GPU mode */
+} sumi_noise;
+
+/* What a job is at. */
+typedef enum sumi_phase { SUMI_PHASE_TEXT, SUMI_PHASE_ENCODE, SUMI_PHASE_SAMPLE, SUMI_PHASE_DECODE } sumi_phase;
+
+/* What a callback sees, lent until it returns. */
+typedef struct sumi_generation_progress {
+  sumi_phase phase;
+  int step, total;                 /* SAMPLE: steps done, of a batch; others: 0 of 1 at first, then 1 of 1 */
+  int64_t first, count;            /* the batch's pictures among the job's */
+  double sigma, timestep;          /* SAMPLE: the level reached */
+  int64_t channels, height, width; /* of latents */
+  const float *x;  /* SAMPLE: (count, channels, height, width): picture plus sigma times noise; else NULL */
+  const float *x0; /* SAMPLE: the clean latents predicted at this step; NULL before the first step */
+} sumi_generation_progress;
+
+/* Returns false to stop: the job ends with SUMI_CANCELLED. Called by the session's thread. */
+typedef bool (*sumi_generation_callback)(void *user, const sumi_generation_progress *progress);
+
+/* Zero in a member stands for its default. */
+typedef struct sumi_generation {
+  const char *prompt, *negative_prompt; /* "" */
+  int64_t width, height;                /* pixels, multiples of the engine's `multiple`; those of its training */
+  int64_t count;                        /* pictures, 1 to 65536; 1 */
+  int64_t batch;                        /* pictures worked on at once; 1 */
+  uint64_t seed;
+  sumi_noise noise;               /* EACH */
+  int steps;                      /* 20; 1 to the number of training timesteps */
+  const char *sampler;            /* any name that sumi_sampler_find knows, and its schedule; "euler" */
+  sumi_schedule_options schedule; /* `betas` is not looked at: the checkpoint says */
+  sumi_sampler_options sampler_options;
+  double guidance;         /* classifier-free guidance (Ho and Salimans 2022); 7.5; 1 is none, at half the work */
+  double guidance_rescale; /* 0 to 1 (Lin et al. 2023); 0 */
+  int clip_skip;           /* 1: the text encoder's last layer, 2 the one before, ... */
+  sumi_emphasis emphasis;
+  bool plain_prompt; /* no syntax in prompts at all */
+  /* Image to image: (height, width, 3) in [0, 1], or NULL. Noise of the strength's level is put on it. */
+  const float *init;
+  double strength; /* 0 to 1; 0.75, with a mask 1 */
+  /* Inpainting: (height, width), 1 where the picture is made anew, 0 where `init` stays; or NULL. Values are rounded.
+   * Models with 9 input channels see the rest; for others the rest is put back after each step. */
+  const float *mask;
+  bool blend_denoised; /* put back into the predicted picture instead, as AUTOMATIC1111 does */
+  sumi_precision precision;
+  int64_t tile;    /* side of the autoencoder's tiles in pixels, at least 64; 0: the whole picture at once */
+  bool low_memory; /* parts of the model are freed as soon as the job is done with them */
+  sumi_generation_callback callback; /* may be NULL */
+  void *user;
+} sumi_generation;
+
+/* Makes pictures: (count, height, width, 3) floats in [0, 1] into `pictures`, and their latents (count, channels,
+ * height / factor, width / factor), as the U-Net knows them, into `latents`; either may be NULL. What is done when the
+ * job is cancelled or fails is whole batches from the beginning.
+ * Errors: INVALID (an option), NOT_FOUND (sampler, schedule), UNSUPPORTED (a model that needs more than this job
+ * has), CANCELLED, NO_MEMORY. */
+SUMI_API sumi_status sumi_session_generate(sumi_session *session, const sumi_generation *job, float *pictures,
+                                           float *latents);
+
+/* ---- Looking inside -------------------------------------------------------------------------------------------- */
+
+/* Zero in a member stands for its default. */
+typedef struct sumi_codec_options {
+  sumi_precision precision;
+  int64_t tile; /* as in sumi_generation */
+  bool sample;  /* encode: draw from the posterior with torch's generator; else its mean */
+  uint64_t seed;
+} sumi_codec_options;
+
+/* pictures (n, height, width, 3) in [0, 1] -> latents (n, channels, height / factor, width / factor), scaled as the
+ * U-Net knows them; logvar of the same size may be NULL. Sides are multiples of the factor. options may be NULL.
+ * Errors: INVALID, CANCELLED, NO_MEMORY. */
+SUMI_API sumi_status sumi_session_encode(sumi_session *session, const float *pictures, int64_t n, int64_t height,
+                                         int64_t width, const sumi_codec_options *options, float *latents,
+                                         float *logvar);
+/* latents (n, channels, height, width) -> pictures (n, height * factor, width * factor, 3), clamped to [0, 1]. */
+SUMI_API sumi_status sumi_session_decode(sumi_session *session, const float *latents, int64_t n, int64_t height,
+                                         int64_t width, const sumi_codec_options *options, float *pictures);
+
+/* What a text encoder has at three levels, each (tokens, text_width); any may be NULL. */
+typedef struct sumi_text_embeddings {
+  float *token;    /* rows of the vocabulary's table */
+  float *position; /* with the positions' rows added: what the first layer sees */
+  float *output;   /* of the layer that clip_skip chooses, normed: what the U-Net sees */
+} sumi_text_embeddings;
+
+/* Encodes one chunk of SUMI_CHUNK_TOKENS ids. Errors: INVALID (an id, clip_skip), NO_MEMORY. */
+SUMI_API sumi_status sumi_session_embed(sumi_session *session, const int32_t *ids, int clip_skip,
+                                        sumi_precision precision, const sumi_text_embeddings *out);
+
+/* One evaluation of the U-Net: latents (n, in_channels, height, width) as the network sees them, timesteps (n), context
+ * (n, tokens, text_width) -> out (n, latent_channels, height, width), which is what the model predicts.
+ * Errors: INVALID, NO_MEMORY. */
+SUMI_API sumi_status sumi_session_unet(sumi_session *session, const float *latents, int64_t n, int64_t height,
+                                       int64_t width, const double *timesteps, const float *context, int64_t tokens,
+                                       sumi_precision precision, float *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

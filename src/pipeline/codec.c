@@ -1,0 +1,136 @@
+/* Between pictures and latents. */
+#include "pipeline/engine.h"
+
+#include "base/random.h"
+
+#include <math.h>
+#include <string.h>
+
+void sumi__to_channels_last(const float *from, int64_t n, int64_t channels, int64_t pixels, float *to) {
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t c = 0; c < channels; c++)
+      for (int64_t p = 0; p < pixels; p++) to[(i * pixels + p) * channels + c] = from[(i * channels + c) * pixels + p];
+}
+
+void sumi__to_channels_first(const float *from, int64_t n, int64_t channels, int64_t pixels, float *to) {
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t c = 0; c < channels; c++)
+      for (int64_t p = 0; p < pixels; p++) to[(i * channels + c) * pixels + p] = from[(i * pixels + p) * channels + c];
+}
+
+/* Tiles of so many pixels, or NULL. */
+static const sumi__vae_tiling *tiling_of(const sumi_session *s, int64_t tile, sumi__vae_tiling *out) {
+  *out = sumi__vae_tiling_defaults(&s->engine->model->vae);
+  out->tile = tile / sumi__autoencoder_kl_factor(&s->engine->model->vae);
+  return tile ? out : NULL;
+}
+
+static sumi_status check_sides(const sumi_session *s, int64_t n, int64_t height, int64_t width, int64_t multiple) {
+  sumi_status status = SUMI_OK;
+  enum { MOST = 16384 };
+  SUMI_CHECK(s->ctx, n >= 1 && n <= 65536, SUMI_INVALID, "the number of pictures is %lld, expected 1 to 65536",
+             (long long)n);
+  SUMI_CHECK(s->ctx, height >= multiple && height <= MOST && height % multiple == 0, SUMI_INVALID,
+             "the height is %lld, expected a multiple of %lld up to %d", (long long)height, (long long)multiple,
+             (int)MOST);
+  SUMI_CHECK(s->ctx, width >= multiple && width <= MOST && width % multiple == 0, SUMI_INVALID,
+             "the width is %lld, expected a multiple of %lld up to %d", (long long)width, (long long)multiple,
+             (int)MOST);
+done:
+  return status;
+}
+
+sumi_status sumi__session_posterior(sumi_session *s, const float *pictures, int64_t n, int64_t height, int64_t width,
+                                    sumi_dtype compute, int64_t tile, float *mean, float *logvar) {
+  sumi_status status = SUMI_OK;
+  const sumi__autoencoder_kl_config *config = &s->engine->model->vae;
+  const int64_t factor = sumi__autoencoder_kl_factor(config), channels = config->latent_channels;
+  const int64_t pixels = height / factor * (width / factor), values = height * width * config->in_channels;
+  sumi__vae_tiling tiling;
+  sumi__vae_coder *coder;
+  float *in = sumi__alloc_array(s->ctx, (size_t)values, sizeof *in);
+  float *moments = sumi__alloc_array(s->ctx, (size_t)(2 * channels * pixels), sizeof *moments);
+  float *planes = sumi__alloc_array(s->ctx, (size_t)(2 * channels * pixels), sizeof *planes);
+  SUMI_TRY(in && moments && planes ? SUMI_OK : SUMI_NO_MEMORY);
+  SUMI_TRY(sumi__session_coder(s, SUMI__VAE_ENCODE, compute, &coder));
+  for (int64_t i = 0; i < n; i++) {
+    for (int64_t k = 0; k < values; k++) in[k] = 2.0f * pictures[i * values + k] - 1.0f;
+    SUMI_TRY(sumi__vae_coder_run(coder, in, 1, height, width, tiling_of(s, tile, &tiling), NULL, moments));
+    sumi__to_channels_first(moments, 1, 2 * channels, pixels, planes);
+    memcpy(mean + i * channels * pixels, planes, (size_t)(channels * pixels) * sizeof *mean);
+    memcpy(logvar + i * channels * pixels, planes + channels * pixels, (size_t)(channels * pixels) * sizeof *logvar);
+  }
+done:
+  sumi__free(s->ctx, in);
+  sumi__free(s->ctx, moments);
+  sumi__free(s->ctx, planes);
+  return status;
+}
+
+void sumi__posterior_draw(const sumi_session *s, const float *mean, const float *logvar, const float *noise,
+                          int64_t count, float *out) {
+  const sumi__autoencoder_kl_config *config = &s->engine->model->vae;
+  const float scale = (float)config->scaling_factor, shift = (float)config->shift_factor;
+  for (int64_t i = 0; i < count; i++) {
+    const float x = noise ? mean[i] + expf(0.5f * logvar[i]) * noise[i] : mean[i];
+    out[i] = (x - shift) * scale;
+  }
+}
+
+sumi_status sumi_session_encode(sumi_session *s, const float *pictures, int64_t n, int64_t height, int64_t width,
+                                const sumi_codec_options *options, float *latents, float *logvar) {
+  sumi_status status = SUMI_OK;
+  const sumi_codec_options o = options ? *options : (sumi_codec_options){0};
+  const sumi__autoencoder_kl_config *config = &s->engine->model->vae;
+  const int64_t factor = sumi__autoencoder_kl_factor(config);
+  float *noise = NULL, *spread = NULL;
+  SUMI_TRY(check_sides(s, n, height, width, factor));
+  const int64_t count = n * config->latent_channels * (height / factor) * (width / factor);
+  spread = sumi__alloc_array(s->ctx, (size_t)count, sizeof *spread);
+  SUMI_TRY(spread ? SUMI_OK : SUMI_NO_MEMORY);
+  SUMI_TRY(sumi__session_posterior(s, pictures, n, height, width, sumi__precision_dtype(s->ctx, o.precision), o.tile,
+                                   latents, spread));
+  if (o.sample) {
+    sumi__rng rng;
+    noise = sumi__alloc_array(s->ctx, (size_t)count, sizeof *noise);
+    SUMI_TRY(noise ? SUMI_OK : SUMI_NO_MEMORY);
+    sumi__rng_seed(&rng, o.seed);
+    sumi__rng_normal(&rng, noise, (size_t)count);
+  }
+  sumi__posterior_draw(s, latents, spread, noise, count, latents);
+  if (logvar) memcpy(logvar, spread, (size_t)count * sizeof *logvar);
+done:
+  sumi__free(s->ctx, noise);
+  sumi__free(s->ctx, spread);
+  return status;
+}
+
+sumi_status sumi_session_decode(sumi_session *s, const float *latents, int64_t n, int64_t height, int64_t width,
+                                const sumi_codec_options *options, float *pictures) {
+  sumi_status status = SUMI_OK;
+  const sumi_codec_options o = options ? *options : (sumi_codec_options){0};
+  const sumi__autoencoder_kl_config *config = &s->engine->model->vae;
+  const int64_t factor = sumi__autoencoder_kl_factor(config), channels = config->latent_channels;
+  const int64_t pixels = height * width, values = pixels * factor * factor * config->out_channels;
+  const float scale = (float)config->scaling_factor, shift = (float)config->shift_factor;
+  sumi__vae_tiling tiling;
+  sumi__vae_coder *coder;
+  float *in = NULL;
+  SUMI_TRY(check_sides(s, n, height, width, 1));
+  in = sumi__alloc_array(s->ctx, (size_t)(channels * pixels), sizeof *in);
+  SUMI_TRY(in ? SUMI_OK : SUMI_NO_MEMORY);
+  SUMI_TRY(sumi__session_coder(s, SUMI__VAE_DECODE, sumi__precision_dtype(s->ctx, o.precision), &coder));
+  for (int64_t i = 0; i < n; i++) {
+    sumi__to_channels_last(latents + i * channels * pixels, 1, channels, pixels, in);
+    for (int64_t k = 0; k < channels * pixels; k++) in[k] = in[k] / scale + shift;
+    float *out = pictures + i * values;
+    SUMI_TRY(sumi__vae_coder_run(coder, in, 1, height, width, tiling_of(s, o.tile, &tiling), NULL, out));
+    for (int64_t k = 0; k < values; k++) {
+      const float x = 0.5f * out[k] + 0.5f;
+      out[k] = x < 0.0f ? 0.0f : x > 1.0f ? 1.0f : x; /* NaN stays */
+    }
+  }
+done:
+  sumi__free(s->ctx, in);
+  return status;
+}

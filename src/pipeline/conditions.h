@@ -1,0 +1,30 @@
+/* A job's prompts as the U-Net takes them: for each step which contexts, and their keys and values. */
+#ifndef SUMI_SRC_PIPELINE_CONDITIONS_H
+#define SUMI_SRC_PIPELINE_CONDITIONS_H
+
+#include "pipeline/engine.h"
+
+typedef struct sumi__conditions {
+  sumi_session *session;
+  sumi_prompt *positive, *negative;
+  int64_t chunks, tokens; /* of every context: shorter ones are filled up with empty chunks */
+  int64_t width;
+  int count;       /* contexts that differ by where they stand: parts of all stages, those of `negative` last */
+  float *contexts; /* (count, tokens, width); NULL once they are keys and values */
+  char *kv;        /* (count) times kv_bytes */
+  size_t kv_bytes;
+} sumi__conditions;
+
+/* Reads and encodes the prompts. Free with sumi__conditions_free, also after a failure. */
+sumi_status sumi__conditions_make(sumi_session *session, const sumi_generation *job, int steps, sumi__conditions *out);
+/* Turns contexts into keys and values for the U-Net as it is prepared. */
+sumi_status sumi__conditions_read(sumi__conditions *c);
+void sumi__conditions_free(sumi__conditions *c);
+
+/* Keys and values for a step, counted from 0: without words, and of part i. */
+const void *sumi__conditions_none(const sumi__conditions *c, int step);
+const void *sumi__conditions_part(const sumi__conditions *c, int step, size_t i);
+/* The parts of a step, as many in each. */
+const sumi_prompt_stage *sumi__conditions_stage(const sumi__conditions *c, int step);
+
+#endif

@@ -1,0 +1,127 @@
+/* An open checkpoint: its networks' parameters, lent by the mapped files, and its tokenizer. */
+#include "pipeline/engine.h"
+
+#include "models/weights_file.h"
+
+/* ---- Parameters: a graph of each network is sketched once, so that all of them are found and checked ---- */
+
+static void sketch_unet(const sumi__model *m, const sumi__nn *nn) {
+  const int64_t side = (int64_t)1 << (m->unet.levels - 1);
+  sumi_graph *g = nn->g;
+  sumi_tensor *sample = sumi_input(g, "sample", SUMI_F32, SUMI_SHAPE(1, side, side, m->unet.in_channels));
+  sumi_tensor *t = sumi_input(g, "t", SUMI_F32, SUMI_SHAPE(1));
+  sumi_tensor *context = sumi_input(g, "context", SUMI_F32, SUMI_SHAPE(1, 1, m->unet.cross_attention_dim));
+  sumi__unet2d(nn, &m->unet, sample, t, context, NULL);
+}
+
+static void sketch_text(const sumi__model *m, const sumi__nn *nn) {
+  sumi__clip_text_outputs out;
+  const sumi__clip_text_inputs in = {.ids = sumi_input(nn->g, "ids", SUMI_I32, SUMI_SHAPE(1, SUMI_CHUNK_TOKENS))};
+  sumi__clip_text(nn, &m->text, &in, &out);
+}
+
+static void sketch_vae(const sumi__model *m, const sumi__nn *nn) {
+  const int64_t factor = sumi__autoencoder_kl_factor(&m->vae);
+  sumi_graph *g = nn->g;
+  sumi__autoencoder_kl_moments(nn, &m->vae,
+                               sumi_input(g, "picture", SUMI_F32, SUMI_SHAPE(1, factor, factor, m->vae.in_channels)));
+  sumi__autoencoder_kl_decode(nn, &m->vae,
+                              sumi_input(g, "latent", SUMI_F32, SUMI_SHAPE(1, 1, 1, m->vae.latent_channels)));
+}
+
+static sumi_status lend(sumi_engine *e, const sumi__tensor_source *source,
+                        void (*sketch)(const sumi__model *, const sumi__nn *), sumi_weights **out) {
+  sumi_status status = SUMI_OK;
+  sumi_graph *g = NULL;
+  SUMI_TRY(sumi_weights_create(e->ctx, out));
+  SUMI_TRY(sumi_graph_create(e->ctx, &g));
+  sumi__nn nn = sumi__nn_root(g, *out);
+  nn.source = source;
+  nn.lend = true;
+  sketch(e->model, &nn);
+  SUMI_TRY(sumi_graph_status(g));
+done:
+  sumi_graph_free(g);
+  return status;
+}
+
+/* ---- Opening ---- */
+
+static sumi_status open_tokenizer(sumi_engine *e) {
+  sumi_status status = SUMI_OK;
+  const sumi__model *m = e->model;
+  SUMI_TRY(sumi_tokenizer_open(e->ctx, m->tokenizer_folder, &e->tokenizer));
+  SUMI_CHECK(e->ctx, sumi_tokenizer_vocabulary(e->tokenizer) <= m->text.vocab_size, SUMI_MISMATCH,
+             "%s: the tokenizer has %d ids, the text encoder knows %lld", m->path,
+             (int)sumi_tokenizer_vocabulary(e->tokenizer), (long long)m->text.vocab_size);
+  SUMI_CHECK(e->ctx, m->text.max_position_embeddings >= SUMI_CHUNK_TOKENS, SUMI_UNSUPPORTED,
+             "%s: the text encoder takes %lld tokens, fewer than %d", m->path,
+             (long long)m->text.max_position_embeddings, (int)SUMI_CHUNK_TOKENS);
+done:
+  return status;
+}
+
+sumi_status sumi_engine_open(sumi_context *ctx, const char *path, const sumi_engine_options *options,
+                             sumi_engine **out) {
+  sumi_status status = SUMI_OK;
+  const sumi__model_options chosen = {.prediction = options ? options->prediction : SUMI_PREDICTION_AUTO,
+                                      .config_folder = options ? options->config_folder : NULL};
+  *out = NULL;
+  sumi_engine *e = sumi__alloc_zero(ctx, sizeof *e);
+  if (!e) return SUMI_NO_MEMORY;
+  e->ctx = ctx;
+  SUMI_TRY(sumi__model_open(ctx, path, &chosen, &e->model));
+  SUMI_TRY(open_tokenizer(e));
+  SUMI_TRY(lend(e, e->model->text_source, sketch_text, &e->text));
+  SUMI_TRY(lend(e, e->model->unet_source, sketch_unet, &e->unet));
+  SUMI_TRY(lend(e, e->model->vae_source, sketch_vae, &e->vae));
+  *out = e;
+  e = NULL;
+done:
+  sumi_engine_close(e);
+  return status;
+}
+
+void sumi_engine_close(sumi_engine *e) {
+  if (!e) return;
+  sumi_weights_free(e->unet);
+  sumi_weights_free(e->text);
+  sumi_weights_free(e->vae);
+  sumi_tokenizer_close(e->tokenizer);
+  sumi__model_close(e->model);
+  sumi__free(e->ctx, e);
+}
+
+static int64_t parameters(sumi_weights *w) {
+  int64_t total = 0;
+  for (size_t i = 0; i < sumi_weights_count(w); i++) {
+    const sumi_shape shape = sumi_weights_shape(w, i);
+    total += sumi_shape_count(&shape);
+  }
+  return total;
+}
+
+sumi_engine_info sumi_engine_describe(const sumi_engine *e) {
+  const sumi__model *m = e->model;
+  const int64_t factor = sumi__autoencoder_kl_factor(&m->vae);
+  return (sumi_engine_info){.family = sumi__family_title(m->family),
+                            .layout = m->layout,
+                            .prediction = m->prediction,
+                            .in_channels = m->unet.in_channels,
+                            .latent_channels = m->vae.latent_channels,
+                            .factor = factor,
+                            .multiple = factor,
+                            .width = m->unet.sample_size * factor,
+                            .height = m->unet.sample_size * factor,
+                            .text_width = m->text.hidden_size,
+                            .text_layers = m->text.num_hidden_layers,
+                            .unet_parameters = parameters(e->unet),
+                            .text_parameters = parameters(e->text),
+                            .vae_parameters = parameters(e->vae)};
+}
+
+const sumi_tokenizer *sumi_engine_tokenizer(const sumi_engine *e) { return e->tokenizer; }
+
+size_t sumi_engine_packed_bytes(const sumi_engine *e) {
+  return sumi__weights_packed_bytes(e->unet) + sumi__weights_packed_bytes(e->text) + sumi__weights_packed_bytes(e->vae);
+}

@@ -1,0 +1,46 @@
+/* Single evaluations of a model's parts, for looking inside. */
+#include "pipeline/engine.h"
+
+#include <string.h>
+
+sumi_status sumi_session_embed(sumi_session *s, const int32_t *ids, int clip_skip, sumi_precision precision,
+                               const sumi_text_embeddings *out) {
+  sumi_status status = SUMI_OK;
+  const float *levels[3];
+  float *const to[3] = {out->token, out->position, out->output};
+  const size_t bytes = (size_t)(SUMI_CHUNK_TOKENS * s->engine->model->text.hidden_size) * sizeof(float);
+  SUMI_TRY(sumi__text_run(&s->text, ids, 1, clip_skip ? clip_skip : 1, sumi__precision_dtype(s->ctx, precision),
+                          &levels[0], &levels[1], &levels[2]));
+  for (int i = 0; i < 3; i++)
+    if (to[i]) memcpy(to[i], levels[i], bytes);
+done:
+  return status;
+}
+
+sumi_status sumi_session_unet(sumi_session *s, const float *latents, int64_t n, int64_t height, int64_t width,
+                              const double *timesteps, const float *context, int64_t tokens, sumi_precision precision,
+                              float *out) {
+  sumi_status status = SUMI_OK;
+  const sumi__unet2d_config *config = &s->engine->model->unet;
+  const int64_t pixels = height * width, in = config->in_channels, results = config->out_channels;
+  void *kv = NULL;
+  SUMI_CHECK(s->ctx, n >= 1 && n <= 64 && height >= 1 && width >= 1 && tokens >= 1, SUMI_INVALID,
+             "the U-Net's input is %lld x %lld x %lld with %lld tokens: none may be 0", (long long)n, (long long)height,
+             (long long)width, (long long)tokens);
+  const sumi__unet_shape shape = {n, height, width, tokens, sumi__precision_dtype(s->ctx, precision)};
+  SUMI_TRY(sumi__unet_prepare(&s->unet, &shape));
+  kv = sumi__alloc(s->ctx, sumi__unet_context_bytes(&s->unet));
+  SUMI_TRY(kv ? SUMI_OK : SUMI_NO_MEMORY);
+  for (int64_t i = 0; i < n; i++) {
+    SUMI_TRY(sumi__unet_read_context(&s->unet, context + i * tokens * config->cross_attention_dim, kv));
+    sumi__unet_set_context(&s->unet, i, kv);
+    sumi__to_channels_last(latents + i * in * pixels, 1, in, pixels, sumi__unet_sample_row(&s->unet, i));
+    sumi__unet_timesteps(&s->unet)[i] = (float)timesteps[i];
+  }
+  SUMI_TRY(sumi__unet_run(&s->unet));
+  for (int64_t i = 0; i < n; i++)
+    sumi__to_channels_first(sumi__unet_output_row(&s->unet, i), 1, results, pixels, out + i * results * pixels);
+done:
+  sumi__free(s->ctx, kv);
+  return status;
+}
