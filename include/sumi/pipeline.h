@@ -95,7 +95,8 @@ typedef struct sumi_generation_progress {
   int64_t first, count;            /* the batch's pictures among the job's */
   double sigma, timestep;          /* SAMPLE: the level reached */
   int64_t channels, height, width; /* of latents */
-  const float *x;  /* SAMPLE: (count, channels, height, width): picture plus sigma times noise; else NULL */
+  const float *x;  /* SAMPLE: (count, channels, height, width): the state with its noise, as the reference's sampler of
+                      that name has it: a picture plus sigma times noise, or that over sqrt(1 + sigma^2); else NULL */
   const float *x0; /* SAMPLE: the clean latents predicted at this step; NULL before the first step */
 } sumi_generation_progress;
 
@@ -109,10 +110,12 @@ typedef struct sumi_generation {
   int64_t count;                        /* pictures, 1 to 65536; 1 */
   int64_t batch;                        /* pictures worked on at once; 1 */
   uint64_t seed;
-  sumi_noise noise;               /* EACH */
-  int steps;                      /* 20; 1 to the number of training timesteps */
-  const char *sampler;            /* any name that sumi_sampler_find knows, and its schedule; "euler" */
-  sumi_schedule_options schedule; /* `betas` is not looked at: the checkpoint says */
+  sumi_noise noise;    /* EACH */
+  int steps;           /* 20; 1 to the number of training timesteps */
+  const char *sampler; /* any name that sumi_sampler_find knows, and its schedule; "euler" */
+  /* `betas` is not looked at: the checkpoint says. It may also have a spacing and an offset of its own, which hold
+   * unless they are given here. */
+  sumi_schedule_options schedule;
   sumi_sampler_options sampler_options;
   double guidance;         /* classifier-free guidance (Ho and Salimans 2022); 7.5; 1 is none, at half the work */
   double guidance_rescale; /* 0 to 1 (Lin et al. 2023); 0 */

@@ -21,7 +21,7 @@ typedef struct job {
   float *mask;                           /* (height, width) in latents, or NULL */
   /* One batch. */
   int64_t begin, count;
-  float *x, *noise, *known, *mask_values, *extra, *draw; /* (batch, ...) */
+  float *x, *noise, *known, *mask_values, *extra, *draw, *shown; /* (batch, ...) */
   sumi__noise source;
   sumi__denoise denoise;
 } job;
@@ -88,6 +88,7 @@ static sumi_status make_schedule(job *j) {
   const sumi_schedule_options *trained = &j->s->engine->model->schedule;
   o.betas = trained->betas;
   if (!o.steps_offset) o.steps_offset = trained->steps_offset;
+  if (o.spacing == SUMI_SPACING_DEFAULT && o.convention == SUMI_CONVENTION_DIFFUSERS) o.spacing = trained->spacing;
   SUMI_TRY(sumi__ddpm_make(j->s->ctx, &o.betas, &j->ddpm));
   SUMI_TRY(sumi__schedule_make(j->s->ctx, &j->ddpm, j->sampler, &o, j->how.steps, &j->schedule));
   /* With a mask, strength 1 begins with noise alone. */
@@ -138,6 +139,9 @@ static sumi_status tell(job *j, sumi_phase phase, int done) {
 
 static bool report(void *user, const sumi__sampling *at) {
   job *j = user;
+  if (!j->how.callback) return true;
+  const float scale = (float)sumi__state_scale(j->sampler, at->now.sigma);
+  for (int64_t i = 0; i < j->count * j->size; i++) j->shown[i] = at->x[i] * scale;
   const sumi_generation_progress p = {.phase = SUMI_PHASE_SAMPLE,
                                       .step = at->step - j->first,
                                       .total = j->schedule.steps - j->first,
@@ -148,9 +152,9 @@ static bool report(void *user, const sumi__sampling *at) {
                                       .channels = j->channels,
                                       .height = j->height,
                                       .width = j->width,
-                                      .x = at->x,
+                                      .x = j->shown,
                                       .x0 = at->step > j->first ? at->x0 : NULL};
-  return !j->how.callback || j->how.callback(j->how.user, &p);
+  return j->how.callback(j->how.user, &p);
 }
 
 static bool prepare(void *user, const sumi__sampling *at, sumi__noise_level level) {
@@ -263,7 +267,8 @@ static sumi_status allocate_batch(job *j) {
   j->known = sumi__alloc_array(ctx, 2 * count, values);
   j->mask_values = sumi__alloc_array(ctx, count, values);
   j->extra = sumi__alloc_array(ctx, count, 2 * values);
-  return j->x && j->noise && j->draw && j->known && j->mask_values && j->extra ? SUMI_OK : SUMI_NO_MEMORY;
+  j->shown = sumi__alloc_array(ctx, count, values);
+  return j->shown && j->x && j->noise && j->draw && j->known && j->mask_values && j->extra ? SUMI_OK : SUMI_NO_MEMORY;
 }
 
 static void draw_noise(void *user, float *out) { sumi__noise_draw(&((job *)user)->source, out); }
@@ -338,8 +343,8 @@ done:
 
 static void finish(job *j) {
   sumi_context *ctx = j->s->ctx;
-  float *const memory[] = {j->init_mean, j->init_logvar, j->hole_mean, j->hole_logvar, j->mask, j->x,
-                           j->noise,     j->draw,        j->known,     j->mask_values, j->extra};
+  float *const memory[] = {j->init_mean, j->init_logvar, j->hole_mean, j->hole_logvar, j->mask,  j->x,
+                           j->noise,     j->draw,        j->known,     j->mask_values, j->extra, j->shown};
   for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) sumi__free(ctx, memory[i]);
   sumi__conditions_free(&j->conditions);
   sumi__schedule_free(ctx, &j->schedule);

@@ -1,4 +1,5 @@
 list(APPEND SUMI_SOURCES
+  src/pipeline/bench_networks.c
   src/pipeline/codec.c
   src/pipeline/conditions.c
   src/pipeline/denoise.c

@@ -37,7 +37,7 @@ MERGES = ["a n", "o f</w>", "t e", "e r</w>", "t er</w>", "o t", "ot ter</w>", "
 SIDE, STEPS, GUIDANCE, SEED = 16, 20, 7.5, 42
 
 SCHEDULERS = {
-    "ddpm": (DDPMScheduler, {}), "ddim": (DDIMScheduler, {}), "pndm": (PNDMScheduler, dict(skip_prk_steps=True)),
+    "ddpm": (DDPMScheduler, dict(clip_sample=False)), "ddim": (DDIMScheduler, dict(clip_sample=False)), "pndm": (PNDMScheduler, dict(skip_prk_steps=True)),
     "euler": (EulerDiscreteScheduler, {}), "euler-trailing": (EulerDiscreteScheduler, dict(timestep_spacing="trailing")),
     "euler-karras": (EulerDiscreteScheduler, dict(use_karras_sigmas=True)),
     "euler-ancestral": (EulerAncestralDiscreteScheduler, {}), "heun": (HeunDiscreteScheduler, {}),

@@ -287,10 +287,11 @@ static sumi_status read_schedule(sumi_context *ctx, const char *folder, sumi__mo
   static const char *const betas[] = {"linear", "scaled_linear", "squaredcos_cap_v2", NULL};
   static const sumi_beta_schedule kinds[] = {SUMI_BETAS_LINEAR, SUMI_BETAS_SCALED_LINEAR, SUMI_BETAS_COSINE};
   static const char *const predictions[] = {"epsilon", "v_prediction", "sample", NULL};
+  static const char *const spacings[] = {"", "leading", "trailing", "linspace", NULL}; /* in sumi_spacing's order */
   sumi_status status = SUMI_OK;
   sumi_schedule_options *o = &m->schedule;
   reader r;
-  int beta, prediction;
+  int beta, prediction, spacing;
   SUMI_TRY(open_config(&r, ctx, folder, "scheduler/scheduler_config.json"));
   SUMI_TRY(get_choice(&r, "beta_schedule", betas, "linear, scaled_linear, squaredcos_cap_v2", &beta));
   o->betas.schedule = kinds[beta];
@@ -301,6 +302,8 @@ static sumi_status read_schedule(sumi_context *ctx, const char *folder, sumi__mo
   SUMI_TRY(get_int(&r, "num_train_timesteps", 2, 100000, &o->betas.count));
   SUMI_TRY(sumi__json_get_bool(r.json, r.root, "rescale_betas_zero_snr", SUMI__JSON_OPTIONAL, &o->betas.zero_snr));
   SUMI_CHECK(ctx, !present(&r, "trained_betas"), SUMI_UNSUPPORTED, "%s: `trained_betas` is not supported", r.path);
+  SUMI_TRY(get_choice(&r, "timestep_spacing", spacings, "leading, trailing, linspace", &spacing));
+  o->spacing = (sumi_spacing)spacing;
   SUMI_TRY(get_int(&r, "steps_offset", 0, 1000, &o->steps_offset));
   if (sumi__json_find(r.root, "steps_offset") && o->steps_offset == 0) o->steps_offset = -1;
 done:
