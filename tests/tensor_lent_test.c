@@ -153,6 +153,38 @@ static void programs_share_what_is_packed(void **state) {
   sumi_weights_free(w);
 }
 
+/* A square matrix and its transpose are packed from the same bytes, into layouts that look the same. */
+static void both_ways_through_a_square(void **state) {
+  enum { SIDES = 48, ROWS = 40 };
+  sumi_context *ctx = *state;
+  static float matrix[SIDES * SIDES], x[ROWS * SIDES], results[2][ROWS * SIDES];
+  sumi_backend *backend;
+  for (int i = 0; i < SIDES * SIDES; i++) matrix[i] = (float)(i * 29 % 97) / 48.0f - 1.0f;
+  for (int i = 0; i < ROWS * SIDES; i++) x[i] = (float)(i * 37 % 101) / 50.0f - 1.0f;
+  assert_int_equal(sumi_backend_cpu(ctx, &backend), SUMI_OK);
+  for (int reference = 0; reference < 2; reference++) {
+    sumi_weights *w;
+    sumi_graph *g;
+    sumi_program *p;
+    const sumi_shape shape = SUMI_SHAPE(SIDES, SIDES);
+    assert_int_equal(sumi_weights_create(ctx, &w), SUMI_OK);
+    assert_int_equal(sumi__weights_lend(w, "w", SUMI_F32, matrix, false, shape, SUMI__LAYOUT_PLAIN), SUMI_OK);
+    assert_int_equal(sumi_graph_create(ctx, &g), SUMI_OK);
+    sumi_tensor *in = sumi_input(g, "x", SUMI_F32, SUMI_SHAPE(ROWS, SIDES)), *m = sumi_param(g, w, "w");
+    sumi_tensor *out = sumi_sub(g, sumi_linear(g, in, m, NULL), sumi_matmul(g, in, m, false, false, NULL));
+    const sumi_compile_options how = {.frozen = true, .reference = reference == 1};
+    assert_int_equal(sumi_compile(backend, g, 1, &out, &how, &p), SUMI_OK);
+    assert_int_equal(sumi_set(p, in, x), SUMI_OK);
+    assert_int_equal(sumi_run(p), SUMI_OK);
+    assert_int_equal(sumi_get(p, out, results[reference]), SUMI_OK);
+    sumi_program_free(p);
+    sumi_graph_free(g);
+    sumi_weights_free(w);
+  }
+  for (int i = 0; i < ROWS * SIDES; i++) assert_float_equal(results[0][i], results[1][i], 1e-3f);
+  sumi_backend_free(backend);
+}
+
 /* ---- Threads ---- */
 
 typedef struct session {
@@ -210,6 +242,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(gives_what_copies_give, setup, teardown),
       cmocka_unit_test_setup_teardown(programs_share_what_is_packed, setup, teardown),
+      cmocka_unit_test_setup_teardown(both_ways_through_a_square, setup, teardown),
       cmocka_unit_test_setup_teardown(threads_share_a_set, setup, teardown),
       cmocka_unit_test_setup_teardown(other_types_are_refused, setup, teardown),
   };

@@ -140,7 +140,6 @@ void sumi__dnn_free(sumi__dnn *d) {
   sumi__free(d->ctx, d);
 }
 
-/* A memory object whose pointer each run sets. */
 /* A hash of what a memory descriptor says of the layout; 0 for one that the interface does not show. */
 static uint64_t layout_of(md_ref desc) {
 #if DNNL_VERSION_MAJOR >= 3
@@ -166,6 +165,14 @@ static uint64_t layout_of(md_ref desc) {
 #endif
 }
 
+/* What tells packed copies of the same bytes apart: the layout they were read as (a square matrix may be read as its
+ * transpose) and the one they were written in. */
+static uint64_t packing_of(md_ref plain, md_ref packed) {
+  const uint64_t from = layout_of(plain), to = layout_of(packed);
+  return from && to ? sumi__hash(&to, sizeof to, from) : 0;
+}
+
+/* A memory object whose pointer each run sets. */
 static dnnl_status_t make_memory(sumi__dnn *d, dnnl_memory_t *memory, md_ref desc) {
   return dnnl_memory_create(memory, desc, d->engine, DNNL_MEMORY_NONE);
 }
@@ -229,7 +236,7 @@ static sumi_status plan_finish(sumi__dnn *d, const_dnnl_primitive_desc_t pd, con
   if (pack) {
     SUMI_TRY(make_reorder(d, plain_b, b, &d->pack));
     if (d->pack) d->packed_bytes = dnnl_memory_desc_get_size(b);
-    d->packed_layout = layout_of(b);
+    d->packed_layout = packing_of(plain_b, b);
     TRY(d->ctx, make_memory(d, &d->plain_b, plain_b), "memory");
   }
   SUMI_TRY(make_reorder(d, c, plain_c, &d->unpack));

@@ -16,8 +16,8 @@ typedef struct sumi__prep {
   size_t scratch_bytes;                  /* workspace for a run, shared with other kernels */
   size_t packed_bytes[SUMI__MAX_INPUTS]; /* > 0: `pack` turns input i into this many bytes first, once if its value
                                             never changes, else before each run */
-  /* What the packed bytes depend on besides the values, their type and this kernel, as a hash that is not 0; equal
-   * ones let programs share a packed weight. 0: not shared. */
+  /* What the packed bytes depend on besides the values, their type and this kernel (the layout they are read as, the
+   * one they are written in), as a hash that is not 0; equal ones let programs share a packed weight. 0: not shared. */
   uint64_t packed_layout[SUMI__MAX_INPUTS];
 } sumi__prep;
 
