@@ -1,7 +1,13 @@
 list(APPEND SUMI_SOURCES
+  src/text/attention.c
   src/text/bpe.c
+  src/text/chunks.c
   src/text/decode.c
+  src/text/emphasis.c
   src/text/encode.c
+  src/text/prompt.c
+  src/text/prompt_schedule.c
+  src/text/prompt_split.c
   src/text/tokenizer.c
   src/text/tokenizer_builtin.c
   src/text/tokenizer_files.c
