@@ -167,13 +167,14 @@ static void test_rows(void **state) {
 /* ---- Attention ---- */
 
 static void build_attention(compare_graph *c, const void *arg) {
-  static const int64_t lengths[] = {1, 2, 5, 16, 25, 33, 70, 150, 200}, widths[] = {1, 3, 8, 16, 20, 40, 64, 96, 128};
+  static const int64_t lengths[] = {1, 2, 5, 16, 25, 33, 70, 150, 200, 430};
+  static const int64_t widths[] = {1, 3, 8, 16, 20, 40, 64, 96, 128, 56};
   const sumi_dtype dtype = *(const sumi_dtype *)arg;
   uint32_t r = start(c->seed);
-  const int64_t n = 1 + compare_below(&r, 2), heads = 1 + compare_below(&r, 3), width = widths[compare_below(&r, 9)];
-  const int64_t t = lengths[compare_below(&r, 9)];
+  const int64_t n = 1 + compare_below(&r, 2), heads = 1 + compare_below(&r, 3), width = widths[compare_below(&r, 10)];
+  const int64_t t = lengths[compare_below(&r, 10)];
   const bool causal = compare_below(&r, 4) == 0;
-  const int64_t s = causal && compare_below(&r, 2) ? t : lengths[compare_below(&r, 9)];
+  const int64_t s = causal && compare_below(&r, 2) ? t : lengths[compare_below(&r, 10)];
   sumi_tensor *q = compare_input(c, dtype, SUMI_SHAPE(n, t, heads, width), 1.0f, 0.1f), *mask = NULL;
   sumi_tensor *k = compare_input(c, dtype, SUMI_SHAPE(n, s, heads, width), 1.0f, 0.0f);
   sumi_tensor *v = compare_input(c, dtype, SUMI_SHAPE(n, s, heads, width), 1.0f, 0.5f);
@@ -185,7 +186,8 @@ static void build_attention(compare_graph *c, const void *arg) {
     mask = compare_input(c, SUMI_F32, shape, 2.0f, -1.0f);
   }
   sumi_graph_set_compute(c->g, dtype);
-  sumi_tensor *y = sumi_attention(c->g, q, k, v, mask, 0.0f, causal), *inputs[3] = {q, k, v}, *dx[3];
+  sumi_tensor *y = sumi_attention(c->g, q, k, v, mask, compare_below(&r, 6) ? 0.0f : -0.2f, causal),
+              *inputs[3] = {q, k, v}, *dx[3];
   c->outputs[c->n_outputs++] = y;
   sumi_grad(c->g, sumi_sum_all(c->g, sumi_sin(c->g, sumi_cast(c->g, y, SUMI_F32))), 3, inputs, dx);
   for (int i = 0; i < 3; i++) c->outputs[c->n_outputs++] = dx[i];

@@ -54,6 +54,7 @@ static sumi_status prepare(sumi__prep *prep) {
   p->pairs = p->shape.dtype == SUMI_BF16 && prep->ctx->isa >= SUMI__ISA_AVX512_BF16 && p->shape.width % 2 == 0;
   p->units = p->pairs ? p->shape.width / 2 : p->shape.width;
   p->padded = up(p->shape.width, VECTOR);
+  p->half = p->pairs && p->padded - p->shape.width >= VECTOR / 2;
   cut_keys(p);
   const int64_t heads = p->shape.batch * p->shape.heads;
   p->heads_at_once = sumi__max_i64(prep->threads, PACKED_UNITS / (p->key_units + p->value_units));

@@ -20,6 +20,7 @@ typedef struct sumi__attention_shape {
  * memory is counted in units of 32 bits: an f32, or two bf16 (see isa/panel.h). */
 typedef struct sumi__attention_plan {
   sumi__attention_shape shape;
+  bool half;             /* of pairs: the last vector of a value has eight numbers or fewer */
   bool pairs;            /* bf16 in pairs; else f32 */
   int64_t units;         /* of a query or a key */
   int64_t tile, tiles;   /* keys that are looked at together, a multiple of whole panels; such tiles of a head */

@@ -57,6 +57,8 @@ static void pack_values(const sumi__attention_plan *p, float *to, const void *v,
   const int64_t part = p->pairs ? 2 : 1, steps = p->tile / part;
   for (int64_t i = 0; i < p->padded; i += PANEL_COLUMNS) {
     const int vectors = panel_vectors(p->padded, i);
+    /* A half vector's other half is written over by the next step. */
+    const int64_t row = p->half && i + vectors * V == p->padded ? vectors * V - V / 2 : vectors * V;
     for (int64_t s = 0; s < steps; s++)
       for (int k = 0; k < vectors; k++) {
         const int64_t key = s * part;
@@ -65,7 +67,7 @@ static void pack_values(const sumi__attention_plan *p, float *to, const void *v,
           const vf y = value_at(p, v, at + (key + 1) * stride, i + k * V, key + 1 < seen);
           x = (vf)((vu)x >> 16 | (vu)y); /* bf16 are the upper halves */
         }
-        vstore(to + i * steps + (s * vectors + k) * V, x);
+        vstore(to + i * steps + s * row + k * V, x);
       }
   }
 }
@@ -165,7 +167,14 @@ static void look(const sumi__call *c, const block *b, const head_place *h, const
   for (int64_t i = 0; i < p->padded; i += PANEL_COLUMNS) {
     sums.b = values + i * (p->tile / part);
     sums.c = b->out + row * p->padded + i;
-    panel_multiply(&sums, panel_vectors(p->padded, i), p->pairs);
+    const int vectors = panel_vectors(p->padded, i);
+#if defined(SUMI__SIMD_PAIRS)
+    if (p->half && i + vectors * V == p->padded) {
+      panel_multiply_half(&sums, vectors);
+      continue;
+    }
+#endif
+    panel_multiply(&sums, vectors, p->pairs);
   }
 }
 

@@ -98,6 +98,49 @@ static void panel_multiply(const panel_product *p, int vectors, bool pairs) {
     panel_multiply_as(p, vectors, false, false);
 }
 
+#if defined(SUMI__SIMD_PAIRS)
+/* Pairs, where the last vector of the panel has eight columns alone, and the panel so much less. Rows of c have room
+ * for a whole vector. */
+static inline __attribute__((always_inline)) void panel_half_registers(const panel_product *p, const int whole) {
+  vf sum[PANEL_ROWS][PANEL_VECTORS];
+  __m256 rest[PANEL_ROWS];
+  const float *a = p->a, *b = p->b;
+#pragma GCC unroll 8
+  for (int r = 0; r < PANEL_ROWS; r++) {
+#pragma GCC unroll 2
+    for (int v = 0; v < whole; v++) sum[r][v] = vload(p->c + r * p->c_row + v * V);
+    rest[r] = _mm256_loadu_ps(p->c + r * p->c_row + whole * V);
+  }
+  for (int64_t s = 0; s < p->steps; s++, a++, b += whole * V + 8) {
+    vf right[PANEL_VECTORS];
+    const __m256bh half = (__m256bh)_mm256_loadu_ps(b + whole * V);
+#pragma GCC unroll 2
+    for (int v = 0; v < whole; v++) right[v] = vload(b + v * V);
+#pragma GCC unroll 8
+    for (int r = 0; r < PANEL_ROWS; r++) {
+      const vf left = panel_unit(a + r * p->a_row);
+#pragma GCC unroll 2
+      for (int v = 0; v < whole; v++) sum[r][v] = panel_madd(sum[r][v], left, right[v], true);
+      rest[r] = _mm256_dpbf16_ps(rest[r], (__m256bh)_mm512_castps512_ps256((__m512)left), half);
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < PANEL_ROWS; r++) {
+#pragma GCC unroll 2
+    for (int v = 0; v < whole; v++) vstore(p->c + r * p->c_row + v * V, sum[r][v]);
+    _mm256_storeu_ps(p->c + r * p->c_row + whole * V, rest[r]);
+  }
+}
+static inline void panel_multiply_half(const panel_product *p, int vectors) {
+  if (vectors == 3)
+    panel_half_registers(p, 2);
+  else if (vectors == 2)
+    panel_half_registers(p, 1);
+  else
+    panel_half_registers(p, 0);
+}
+#endif
+
 /* Vectors of the panel that begins at `column` of `columns`. */
 static inline int panel_vectors(int64_t columns, int64_t column) {
   const int64_t vectors = (columns - column + V - 1) / V;
