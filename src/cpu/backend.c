@@ -4,17 +4,19 @@
 
 static const struct {
   const sumi__op *op;
-  const sumi__kernel *kernels[3];
+  const sumi__kernel *kernels[4];
 } table[] = {
 #define SUMI_CPU_ROW_0(name)
-#define SUMI_CPU_ROW_1(name) {&sumi__op_##name, {&sumi__cpu_##name, NULL, NULL}},
-#define SUMI_CPU_ROW_2(name) {&sumi__op_##name, {&sumi__cpu_##name, &sumi__cpu_##name##_library, NULL}},
+#define SUMI_CPU_ROW_1(name) {&sumi__op_##name, {&sumi__cpu_##name, NULL, NULL, NULL}},
+#define SUMI_CPU_ROW_2(name) {&sumi__op_##name, {&sumi__cpu_##name, &sumi__cpu_##name##_library, NULL, NULL}},
+#define SUMI_CPU_ROW_3(name)                                                                                           \
+  {&sumi__op_##name, {&sumi__cpu_##name, &sumi__cpu_##name##_winograd, &sumi__cpu_##name##_library, NULL}},
 #define SUMI_OP(name, cpu) SUMI_CPU_ROW_##cpu(name)
 #define SUMI_ELEMENTWISE(name)
 #include "ops/ops.def"
-    {&sumi__op_load, {&sumi__cpu_load, NULL, NULL}},
-    {&sumi__op_fused, {&sumi__cpu_fused, NULL, NULL}},
-    {NULL, {NULL, NULL, NULL}},
+    {&sumi__op_load, {&sumi__cpu_load, NULL, NULL, NULL}},
+    {&sumi__op_fused, {&sumi__cpu_fused, NULL, NULL, NULL}},
+    {NULL, {NULL, NULL, NULL, NULL}},
 };
 
 static const sumi__kernel *const *kernels(const sumi_backend *backend, const sumi__op *op) {

@@ -4,10 +4,12 @@
 
 #include "tensor/backend.h"
 
-/* The kernels of the operators marked 1 or 2 in ops.def, and of fused chains. */
+/* The kernels of the operators marked in ops.def, and of fused chains. */
 #define SUMI_CPU_KERNEL_0(name)
 #define SUMI_CPU_KERNEL_1(name) extern const sumi__kernel sumi__cpu_##name;
 #define SUMI_CPU_KERNEL_2(name) extern const sumi__kernel sumi__cpu_##name, sumi__cpu_##name##_library;
+#define SUMI_CPU_KERNEL_3(name)                                                                                        \
+  extern const sumi__kernel sumi__cpu_##name, sumi__cpu_##name##_winograd, sumi__cpu_##name##_library;
 #define SUMI_OP(name, cpu) SUMI_CPU_KERNEL_##cpu(name)
 #define SUMI_ELEMENTWISE(name)
 #include "ops/ops.def"
@@ -16,6 +18,7 @@
 #undef SUMI_CPU_KERNEL_0
 #undef SUMI_CPU_KERNEL_1
 #undef SUMI_CPU_KERNEL_2
+#undef SUMI_CPU_KERNEL_3
 
 extern const sumi__kernel sumi__cpu_fused, sumi__cpu_load;
 

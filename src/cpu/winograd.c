@@ -17,24 +17,25 @@ static int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 static int64_t positions(const sumi__winograd *p) { return (p->m + 2) * (p->m + 2); }
 
-static sumi__winograd geometry(const sumi__prep *prep, int m, bool pairs) {
+static sumi__winograd geometry(const sumi__prep *prep, int m, bool pairs, bool gradient) {
   const sumi__conv_attrs *a = prep->node->attrs;
   const sumi_tensor *x = prep->node->inputs[0], *y = prep->node->outputs[0];
   const sumi__isa isa = prep->ctx->isa;
   sumi__winograd p = {.m = m,
                       .pairs = pairs,
+                      .gradient = gradient,
                       .x_dtype = x->dtype,
                       .w_dtype = prep->node->inputs[1]->dtype,
                       .y_dtype = y->dtype,
                       .n = x->shape.dims[0],
-                      .h = a->height,
-                      .w = a->width,
+                      .h = x->shape.dims[1],
+                      .w = x->shape.dims[2],
                       .i = x->shape.dims[3],
                       .oh = y->shape.dims[1],
                       .ow = y->shape.dims[2],
                       .o = y->shape.dims[3],
-                      .pad_top = a->pad_top,
-                      .pad_left = a->pad_left,
+                      .pad_top = gradient ? 2 - a->pad_top : a->pad_top,
+                      .pad_left = gradient ? 2 - a->pad_left : a->pad_left,
                       .vector = isa >= SUMI__ISA_AVX512 ? 16
                                 : isa >= SUMI__ISA_AVX2 ? 8
                                                         : 4};
@@ -81,7 +82,7 @@ static double cost_winograd(const sumi__winograd *p, bool fixed, double direct_b
   return products + transforms + filters;
 }
 
-static sumi_status prepare(sumi__prep *prep) {
+static sumi_status choose(sumi__prep *prep, bool gradient) {
   const bool bf16 = prep->node->inputs[0]->dtype == SUMI_BF16;
   const bool pairs = bf16 && prep->ctx->isa >= SUMI__ISA_AVX512_BF16;
   const struct {
@@ -91,13 +92,13 @@ static sumi_status prepare(sumi__prep *prep) {
               {4, false, true},
               {2, true, pairs},
               {4, true, pairs && prep->options->winograd == SUMI_WINOGRAD_FAST}};
-  sumi__winograd best = geometry(prep, 2, false);
+  sumi__winograd best = geometry(prep, 2, false, gradient);
   double lowest = cost_direct(&best, pairs);
   const double direct_bytes = 9.0 * (double)(best.i * best.o) * (pairs ? 2.0 : 4.0);
   bool found = false;
   for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
     if (!ways[k].allowed) continue;
-    const sumi__winograd p = geometry(prep, ways[k].m, ways[k].pairs);
+    const sumi__winograd p = geometry(prep, ways[k].m, ways[k].pairs, gradient);
     const double cost = cost_winograd(&p, prep->fixed[1], direct_bytes);
     if (cost >= lowest) continue;
     lowest = cost;
@@ -109,12 +110,16 @@ static sumi_status prepare(sumi__prep *prep) {
   if (!p) return SUMI_NO_MEMORY;
   *p = best;
   prep->packed_bytes[1] = filter_bytes(p);
-  prep->packed_layout[1] = sumi__hash((int64_t[]){p->m, p->pairs, p->vector, p->i, p->o}, 5 * sizeof(int64_t), 0);
+  prep->packed_layout[1] =
+      sumi__hash((int64_t[]){p->m, p->pairs, p->gradient, p->vector, p->i, p->o}, 6 * sizeof(int64_t), 0);
   prep->scratch_bytes = sizeof(float) * (size_t)(up(p->i, 16) + positions(p) * p->a_position +
                                                  prep->threads * positions(p) * p->c_position);
   prep->state = p;
   return SUMI_OK;
 }
+
+static sumi_status prepare_conv2d(sumi__prep *prep) { return choose(prep, false); }
+static sumi_status prepare_input_grad(sumi__prep *prep) { return choose(prep, true); }
 
 /* ---- Running ---- */
 
@@ -152,4 +157,6 @@ static sumi_status run(const sumi__call *c) {
 static void destroy(sumi_context *ctx, void *state) { sumi__free(ctx, state); }
 
 const sumi__kernel sumi__cpu_conv2d = {
-    .supports = supports, .prepare = prepare, .pack = pack, .run = run, .destroy = destroy};
+    .supports = supports, .prepare = prepare_conv2d, .pack = pack, .run = run, .destroy = destroy};
+const sumi__kernel sumi__cpu_conv2d_input_grad_winograd = {
+    .supports = supports, .prepare = prepare_input_grad, .pack = pack, .run = run, .destroy = destroy};

@@ -15,6 +15,9 @@ enum { SUMI__WINOGRAD_MAX_SIDE = 6, SUMI__WINOGRAD_MAX = SUMI__WINOGRAD_MAX_SIDE
 typedef struct sumi__winograd {
   int m;      /* results of a tile along each side: 2 or 4 */
   bool pairs; /* products of bf16 in pairs; else f32 */
+  /* An input gradient, which is a convolution of dy with the filters turned round: x, h, w, i are dy's then, and the
+   * filters (I, 3, 3, O). */
+  bool gradient;
   sumi_dtype x_dtype, w_dtype, y_dtype;
   int64_t n, h, w, i, oh, ow, o; /* pictures; of x; of y */
   int64_t pad_top, pad_left;
@@ -42,7 +45,7 @@ typedef struct sumi__winograd_run {
 
 typedef struct sumi__winograd_packing {
   const sumi__winograd *p;
-  const void *filters; /* (O, 3, 3, I) */
+  const void *filters; /* (O, 3, 3, I), or of a gradient (I, 3, 3, O) */
   float *packed;
 } sumi__winograd_packing;
 

@@ -89,6 +89,18 @@ ALWAYS_INLINE vf join_pairs(vf low, vf high) {
 #endif
 }
 
+/* In each lane the pair of what the two have there. */
+ALWAYS_INLINE vf mix_pairs(vf low, vf high) {
+#if defined(SUMI__SIMD_PAIRS)
+  const __m512i l = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)low));
+  const __m512i h = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)high));
+  return (vf)_mm512_or_si512(l, _mm512_slli_epi32(h, 16));
+#else
+  (void)high;
+  return low;
+#endif
+}
+
 ALWAYS_INLINE void store_channels(void *p, sumi_dtype dtype, int64_t at, vf x, int64_t n) {
 #if defined(SUMI__SIMD_PAIRS)
   if (dtype == SUMI_BF16) { /* as vto_bf16, but that subnormal numbers become zero */
@@ -116,23 +128,48 @@ ALWAYS_INLINE void one_filter(const sumi__winograd_packing *k, int64_t o, int64_
   for (int w = 0; w < m + 2; w++) transform_filter(x + w, SIDE, m);
 }
 
-/* V output channels from `o` by V units of input channels from `unit`, for all positions. */
+/* Of a gradient: V output channels from `o` of input channel `c`, which lie beside one another there. */
+ALWAYS_INLINE void turned_filter(const sumi__winograd_packing *k, int64_t o, int64_t c, vf *x, int m) {
+  const sumi__winograd *p = k->p;
+  for (int h = 0; h < 3; h++) {
+    for (int w = 0; w < 3; w++)
+      x[h * SIDE + w] =
+          c < p->i ? load_channels(k->filters, p->w_dtype, ((c * 3 + 2 - h) * 3 + 2 - w) * p->o, o, p->o) : vzero();
+    transform_filter(x + h * SIDE, 1, m);
+  }
+  for (int w = 0; w < m + 2; w++) transform_filter(x + w, SIDE, m);
+}
+
+/* V output channels from `o` by V units of input channels from `unit`, for all positions: rows[f][u] is unit u. */
+ALWAYS_INLINE void gather_square(const sumi__winograd_packing *k, int64_t o, int64_t unit, int m, bool pairs,
+                                 vf rows[SUMI__WINOGRAD_MAX][SUMI__SIMD_WIDTH]) {
+  const bool gradient = k->p->gradient;
+  const int part = pairs ? 2 : 1;
+  vf low[SUMI__WINOGRAD_MAX], high[SUMI__WINOGRAD_MAX];
+  for (int r = 0; r < V; r++) {
+    if (gradient) {
+      turned_filter(k, o, (unit + r) * part, low, m);
+      if (pairs) turned_filter(k, o, (unit + r) * part + 1, high, m);
+    } else {
+      one_filter(k, o + r, unit * part, low, m);
+      if (pairs) one_filter(k, o + r, unit * part + V, high, m);
+    }
+    for (int f = 0; f < (m + 2) * (m + 2); f++) {
+      const int at = f / (m + 2) * SIDE + f % (m + 2);
+      rows[f][r] = !pairs ? low[at] : gradient ? mix_pairs(low[at], high[at]) : join_pairs(low[at], high[at]);
+    }
+  }
+  for (int f = 0; f < (m + 2) * (m + 2) && !gradient; f++) tile_transpose_vectors(rows[f]);
+}
+
 ALWAYS_INLINE void pack_square(const sumi__winograd_packing *k, int64_t o, int64_t unit, int m, bool pairs) {
   const sumi__winograd *p = k->p;
   const int64_t panel = o / PANEL_COLUMNS * PANEL_COLUMNS;
-  const int vectors = panel_vectors(p->columns, panel), part = pairs ? 2 : 1;
-  vf rows[SUMI__WINOGRAD_MAX][SUMI__SIMD_WIDTH], low[SUMI__WINOGRAD_MAX], high[SUMI__WINOGRAD_MAX];
-  for (int r = 0; r < V; r++) {
-    one_filter(k, o + r, unit * part, low, m);
-    if (pairs) one_filter(k, o + r, unit * part + V, high, m);
-    for (int f = 0; f < (m + 2) * (m + 2); f++) {
-      const int at = f / (m + 2) * SIDE + f % (m + 2);
-      rows[f][r] = pairs ? join_pairs(low[at], high[at]) : low[at];
-    }
-  }
+  const int vectors = panel_vectors(p->columns, panel);
+  vf rows[SUMI__WINOGRAD_MAX][SUMI__SIMD_WIDTH];
+  gather_square(k, o, unit, m, pairs, rows);
   for (int f = 0; f < (m + 2) * (m + 2); f++) {
     float *to = k->packed + f * p->units * p->columns + panel * p->units + unit * vectors * V + (o - panel);
-    tile_transpose_vectors(rows[f]);
     for (int u = 0; u < V; u++) vstore(to + u * vectors * V, rows[f][u]);
   }
 }
