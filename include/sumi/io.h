@@ -67,6 +67,18 @@ typedef struct sumi_statistics {
 SUMI_API sumi_status sumi_safetensors_statistics(const sumi_safetensors *file, const sumi_safetensors_tensor *tensor,
                                                  sumi_statistics *out);
 
+/* An array to write: f32, row-major. */
+typedef struct sumi_array {
+  const char *name; /* UTF-8, unique in the file */
+  int rank;         /* 0 to 6 */
+  const int64_t *dims;
+  const float *data;
+} sumi_array;
+
+/* Writes a file of f32 tensors, whole or not at all. Errors: INVALID (a name twice, a shape), IO, NO_MEMORY. */
+SUMI_API sumi_status sumi_safetensors_write_f32(sumi_context *ctx, const char *path, const sumi_array *arrays,
+                                                size_t count);
+
 /* ---- Pictures ------------------------------------------------------------------------------------------------ */
 
 /* 8-bit samples, rows from top to bottom without gaps: height * width * channels bytes. */

@@ -43,6 +43,7 @@ typedef struct sumi_engine_info {
   int64_t width, height;      /* of pictures that the model was trained for */
   int64_t text_width;         /* of text embeddings */
   int text_layers;
+  int32_t pad; /* the id that follows the end of a text, for sumi_prompt_options */
   int64_t unet_parameters, text_parameters, vae_parameters;
 } sumi_engine_info;
 
@@ -164,6 +165,12 @@ SUMI_API sumi_status sumi_session_encode(sumi_session *session, const float *pic
 SUMI_API sumi_status sumi_session_decode(sumi_session *session, const float *latents, int64_t n, int64_t height,
                                          int64_t width, const sumi_codec_options *options, float *pictures);
 
+/* A rough picture of latents as the U-Net knows them, at no cost: each pixel of the result, `pixels` of them (3 floats
+ * in [0, 1]), is a linear function of one latent's channels, found by regression for Stable Diffusion 1.x (the numbers
+ * are ComfyUI's, latent_formats.py). latents (channels, pixels); of more than 4 channels the first 4 count.
+ * Thread-safe. */
+SUMI_API void sumi_latent_preview(const float *latents, int64_t channels, int64_t pixels, float *picture);
+
 /* What a text encoder has at three levels, each (tokens, text_width); any may be NULL. */
 typedef struct sumi_text_embeddings {
   float *token;    /* rows of the vocabulary's table */
@@ -174,6 +181,11 @@ typedef struct sumi_text_embeddings {
 /* Encodes one chunk of SUMI_CHUNK_TOKENS ids. Errors: INVALID (an id, clip_skip), NO_MEMORY. */
 SUMI_API sumi_status sumi_session_embed(sumi_session *session, const int32_t *ids, int clip_skip,
                                         sumi_precision precision, const sumi_text_embeddings *out);
+
+/* What training shows the U-Net: out = sqrt(abar) latents + sqrt(1 - abar) noise for a timestep of the checkpoint's
+ * schedule; `count` values, torch's noise of the seed. out may be latents. Errors: INVALID (timestep), NO_MEMORY. */
+SUMI_API sumi_status sumi_session_diffuse(sumi_session *session, const float *latents, int64_t count, double timestep,
+                                          uint64_t seed, float *out);
 
 /* One evaluation of the U-Net: latents (n, in_channels, height, width) as the network sees them, timesteps (n), context
  * (n, tokens, text_width) -> out (n, latent_channels, height, width), which is what the model predicts.

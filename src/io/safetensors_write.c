@@ -147,3 +147,14 @@ done:
   sumi__free(ctx, slots);
   return status;
 }
+
+sumi_status sumi_safetensors_write_f32(sumi_context *ctx, const char *path, const sumi_array *arrays, size_t count) {
+  sumi__safetensors_entry *entries = sumi__alloc_array(ctx, count, sizeof *entries);
+  if (!entries) return SUMI_NO_MEMORY;
+  for (size_t i = 0; i < count; i++)
+    entries[i] = (sumi__safetensors_entry){arrays[i].name, SUMI_F32, sumi_shape_make(arrays[i].rank, arrays[i].dims),
+                                           arrays[i].data};
+  const sumi_status status = sumi__safetensors_write(ctx, path, entries, count, NULL, 0, NULL, NULL);
+  sumi__free(ctx, entries);
+  return status;
+}

@@ -134,3 +134,17 @@ done:
   sumi__free(s->ctx, in);
   return status;
 }
+
+void sumi_latent_preview(const float *latents, int64_t channels, int64_t pixels, float *picture) {
+  static const float factors[4][3] = {{0.3512f, 0.2297f, 0.3227f},
+                                      {0.3250f, 0.4974f, 0.2350f},
+                                      {-0.2829f, 0.1762f, 0.2721f},
+                                      {-0.2120f, -0.2616f, -0.7177f}};
+  for (int64_t p = 0; p < pixels; p++)
+    for (int k = 0; k < 3; k++) {
+      float x = 0.0f;
+      for (int64_t c = 0; c < channels && c < 4; c++) x += factors[c][k] * latents[c * pixels + p];
+      x = 0.5f * x + 0.5f;
+      picture[3 * p + k] = x < 0.0f ? 0.0f : x > 1.0f ? 1.0f : x;
+    }
+}

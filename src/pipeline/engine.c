@@ -115,6 +115,7 @@ sumi_engine_info sumi_engine_describe(const sumi_engine *e) {
                             .height = m->unet.sample_size * factor,
                             .text_width = m->text.hidden_size,
                             .text_layers = m->text.num_hidden_layers,
+                            .pad = m->pad,
                             .unet_parameters = parameters(e->unet),
                             .text_parameters = parameters(e->text),
                             .vae_parameters = parameters(e->vae)};

@@ -1,6 +1,10 @@
 /* Single evaluations of a model's parts, for looking inside. */
 #include "pipeline/engine.h"
 
+#include "base/random.h"
+#include "diffusion/ddpm.h"
+
+#include <math.h>
 #include <string.h>
 
 sumi_status sumi_session_embed(sumi_session *s, const int32_t *ids, int clip_skip, sumi_precision precision,
@@ -42,5 +46,25 @@ sumi_status sumi_session_unet(sumi_session *s, const float *latents, int64_t n, 
     sumi__to_channels_first(sumi__unet_output_row(&s->unet, i), 1, results, pixels, out + i * results * pixels);
 done:
   sumi__free(s->ctx, kv);
+  return status;
+}
+
+sumi_status sumi_session_diffuse(sumi_session *s, const float *latents, int64_t count, double timestep, uint64_t seed,
+                                 float *out) {
+  sumi_status status = SUMI_OK;
+  sumi__ddpm ddpm = {0};
+  sumi__rng rng;
+  float *noise = sumi__alloc_array(s->ctx, (size_t)count, sizeof *noise);
+  SUMI_TRY(noise ? SUMI_OK : SUMI_NO_MEMORY);
+  SUMI_TRY(sumi__ddpm_make(s->ctx, &s->engine->model->schedule.betas, &ddpm));
+  SUMI_CHECK(s->ctx, timestep >= 0.0 && timestep <= ddpm.count - 1, SUMI_INVALID,
+             "the timestep is %g, expected 0 to %d", timestep, ddpm.count - 1);
+  const double sigma = sumi__ddpm_sigma(&ddpm, timestep), scale = 1.0 / sqrt(1.0 + sigma * sigma);
+  sumi__rng_seed(&rng, seed);
+  sumi__rng_normal(&rng, noise, (size_t)count);
+  for (int64_t i = 0; i < count; i++) out[i] = (float)(scale * (double)latents[i] + scale * sigma * (double)noise[i]);
+done:
+  sumi__free(s->ctx, noise);
+  sumi__ddpm_free(s->ctx, &ddpm);
   return status;
 }

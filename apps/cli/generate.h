@@ -1,0 +1,50 @@
+/* What the commands that make pictures from words share: their options, the checkpoint, and watching a job. */
+#ifndef SUMI_CLI_GENERATE_H
+#define SUMI_CLI_GENERATE_H
+
+#include "cli.h"
+
+/* How a checkpoint is opened, and what it computes in. */
+typedef struct cli_model {
+  const char *path, *config, *prediction, *precision;
+  int64_t tile;
+} cli_model;
+
+#define CLI_MODEL_DEFAULTS                                                                                             \
+  { .prediction = "auto", .precision = "auto" }
+
+/* clang-format off */
+#define CLI_MODEL_OPTIONS(type, field)                                                                                 \
+  {"model", 'm', CLI_TEXT, offsetof(type, field.path), "FILE_OR_FOLDER", "the checkpoint", 0, 0, NULL},                \
+  {"config", 0, CLI_TEXT, offsetof(type, field.config), "FOLDER",                                                      \
+   "a diffusers folder whose configurations hold for a single file", 0, 0, NULL},                                      \
+  {"prediction", 0, CLI_CHOICE, offsetof(type, field.prediction), NULL, "what the U-Net predicts", 0, 0,               \
+   "auto eps v x0"},                                                                                                   \
+  {"precision", 0, CLI_CHOICE, offsetof(type, field.precision), NULL,                                                  \
+   "what products compute in; auto is bf16 where the processor has it", 0, 0, "auto f32 bf16"},                        \
+  {"tile", 0, CLI_INT, offsetof(type, field.tile), "PIXELS",                                                           \
+   "the autoencoder works on tiles of this side, with less memory; 0 means the whole picture", 0, 16384, NULL}
+/* clang-format on */
+
+typedef struct cli_session {
+  const cli *c;
+  sumi_engine *engine;
+  sumi_engine_info info;
+  sumi_session *session;
+  double seconds; /* that opening took */
+} cli_session;
+
+/* Complaints are printed. Close also after a failure. */
+sumi_status cli_session_open(cli_session *s, const cli *c, const cli_model *model);
+void cli_session_close(cli_session *s);
+sumi_precision cli_precision(const cli_model *model);
+sumi_codec_options cli_codec(const cli_model *model);
+
+/* A picture of any size as floats (height, width, 3) in [0, 1]; grey is spread, transparency dropped. To be freed. */
+sumi_status cli_read_rgb(const cli *c, const char *path, int64_t *width, int64_t *height, float **out);
+/* (height, width, 3) floats in [0, 1] as a file. */
+sumi_status cli_write_rgb(const cli *c, const char *path, const float *picture, int64_t width, int64_t height,
+                          const char *parameters);
+void cli_rgb_bytes(const float *picture, int64_t count, uint8_t *out);
+
+#endif

@@ -1,0 +1,76 @@
+/* Checkpoints and pictures for the commands that work with Stable Diffusion. */
+#include "generate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static sumi_prediction prediction_of(const char *name) {
+  if (strcmp(name, "eps") == 0) return SUMI_PREDICTION_EPS;
+  if (strcmp(name, "v") == 0) return SUMI_PREDICTION_V;
+  return strcmp(name, "x0") == 0 ? SUMI_PREDICTION_X0 : SUMI_PREDICTION_AUTO;
+}
+
+sumi_precision cli_precision(const cli_model *model) {
+  if (strcmp(model->precision, "f32") == 0) return SUMI_PRECISION_F32;
+  return strcmp(model->precision, "bf16") == 0 ? SUMI_PRECISION_BF16 : SUMI_PRECISION_AUTO;
+}
+
+sumi_codec_options cli_codec(const cli_model *model) {
+  return (sumi_codec_options){.precision = cli_precision(model), .tile = model->tile};
+}
+
+sumi_status cli_session_open(cli_session *s, const cli *c, const cli_model *model) {
+  const sumi_engine_options options = {prediction_of(model->prediction), model->config};
+  const double begin = cli_seconds();
+  *s = (cli_session){.c = c};
+  if (!model->path) return cli_fail(c, SUMI_INVALID, "-m FILE_OR_FOLDER is missing: which checkpoint?");
+  sumi_status status = cli_report(c, sumi_engine_open(c->context, model->path, &options, &s->engine));
+  if (status != SUMI_OK) return status;
+  s->info = sumi_engine_describe(s->engine);
+  status = cli_report(c, sumi_session_create(s->engine, c->context, &s->session));
+  s->seconds = cli_seconds() - begin;
+  return status;
+}
+
+void cli_session_close(cli_session *s) {
+  sumi_session_free(s->session);
+  sumi_engine_close(s->engine);
+}
+
+/* ---- Pictures ---- */
+
+sumi_status cli_read_rgb(const cli *c, const char *path, int64_t *width, int64_t *height, float **out) {
+  sumi_image image;
+  *out = NULL;
+  const sumi_status status = cli_report(c, sumi_png_read(c->context, path, &image));
+  if (status != SUMI_OK) return status;
+  const int64_t pixels = image.width * image.height;
+  *width = image.width;
+  *height = image.height;
+  *out = malloc((size_t)pixels * 3 * sizeof **out);
+  for (int64_t p = 0; *out && p < pixels; p++)
+    for (int k = 0; k < 3; k++)
+      (*out)[3 * p + k] = (float)image.pixels[p * image.channels + (image.channels == 1 ? 0 : k)] / 255.0f;
+  sumi_image_free(c->context, &image);
+  return *out ? SUMI_OK : cli_fail(c, SUMI_NO_MEMORY, "out of memory");
+}
+
+void cli_rgb_bytes(const float *picture, int64_t count, uint8_t *out) {
+  for (int64_t i = 0; i < count; i++) {
+    const float x = picture[i];
+    out[i] = !(x > 0.0f) ? 0 : x >= 1.0f ? 255 : (uint8_t)(x * 255.0f + 0.5f);
+  }
+}
+
+sumi_status cli_write_rgb(const cli *c, const char *path, const float *picture, int64_t width, int64_t height,
+                          const char *parameters) {
+  const sumi_png_text note = {"parameters", parameters};
+  sumi_image image = {.width = width, .height = height, .channels = 3};
+  image.pixels = malloc((size_t)(width * height * 3));
+  if (!image.pixels) return cli_fail(c, SUMI_NO_MEMORY, "out of memory");
+  cli_rgb_bytes(picture, width * height * 3, image.pixels);
+  const sumi_status status =
+      cli_report(c, sumi_png_write(c->context, path, &image, parameters ? &note : NULL, parameters ? 1 : 0));
+  free(image.pixels);
+  return status;
+}

@@ -1,0 +1,331 @@
+/* sumi txt2img, img2img and inpaint: pictures from words. */
+#include "watch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+typedef struct arguments {
+  cli_model model;
+  const char *prompt, *negative, *out, *sampler, *schedule, *spacing, *convention, *noise, *emphasis;
+  const char *init, *mask, *preview, *save_steps, *animation, *latents;
+  int64_t width, height, count, batch, seed, steps, clip_skip, steps_offset;
+  double guidance, rescale, strength, eta, s_noise, s_churn;
+  bool plain, overlay, blend, keep;
+} arguments;
+
+#define DEFAULTS(of_strength)                                                                                          \
+  {                                                                                                                    \
+    .model = CLI_MODEL_DEFAULTS, .prompt = "", .negative = "", .out = "out.png", .sampler = "euler",                   \
+    .spacing = "default", .convention = "diffusers", .noise = "each", .emphasis = "original", .count = 1, .batch = 1,  \
+    .steps = 20, .clip_skip = 1, .guidance = 7.5, .strength = (of_strength)                                            \
+  }
+static const arguments defaults = DEFAULTS(0.75), inpaint_defaults = DEFAULTS(1.0);
+#define LARGEST_SEED 9007199254740992.0
+
+/* clang-format off */
+#define COMMON_OPTIONS                                                                                                 \
+  CLI_MODEL_OPTIONS(arguments, model),                                                                                 \
+  {"prompt", 'p', CLI_TEXT, offsetof(arguments, prompt), "TEXT", "what the picture shows", 0, 0, NULL},                \
+  {"negative", 'n', CLI_TEXT, offsetof(arguments, negative), "TEXT", "what it shall not show", 0, 0, NULL},            \
+  {"out", 'o', CLI_TEXT, offsetof(arguments, out), "FILE", "the picture; several are numbered", 0, 0, NULL},           \
+  {"count", 0, CLI_INT, offsetof(arguments, count), "N", "pictures, with seeds from SEED up", 1, 65536, NULL},         \
+  {"batch", 0, CLI_INT, offsetof(arguments, batch), "N", "pictures worked on at once", 1, 64, NULL},                   \
+  {"seed", 0, CLI_INT, offsetof(arguments, seed), "N", "decides all noise", 0, LARGEST_SEED, NULL},                    \
+  {"noise", 0, CLI_CHOICE, offsetof(arguments, noise), NULL,                                                           \
+   "torch's generator for each picture, or one for the batch as in diffusers, or Philox as on a GPU", 0, 0,            \
+   "each batch philox"},                                                                                               \
+  {"steps", 0, CLI_INT, offsetof(arguments, steps), "N", "of the sampler", 1, 1000, NULL},                             \
+  {"sampler", 0, CLI_TEXT, offsetof(arguments, sampler), "NAME", "one of those below", 0, 0, NULL},                    \
+  {"schedule", 0, CLI_TEXT, offsetof(arguments, schedule), "NAME", "of noise levels, one of those below", 0, 0, NULL}, \
+  {"spacing", 0, CLI_CHOICE, offsetof(arguments, spacing), NULL, "of the timesteps", 0, 0,                             \
+   "default leading trailing linspace"},                                                                               \
+  {"convention", 0, CLI_CHOICE, offsetof(arguments, convention), NULL, "whose noise levels, where tools differ", 0, 0, \
+   "diffusers k-diffusion"},                                                                                           \
+  {"cfg", 0, CLI_REAL, offsetof(arguments, guidance), "SCALE", "how strongly words guide; 1: not", 1, 1000, NULL},     \
+  {"cfg-rescale", 0, CLI_REAL, offsetof(arguments, rescale), "PHI", "against overexposure (Lin et al. 2023)", 0, 1,    \
+   NULL},                                                                                                              \
+  {"clip-skip", 0, CLI_INT, offsetof(arguments, clip_skip), "N", "text encoder's layer, from its end", 1, 64, NULL},   \
+  {"emphasis", 0, CLI_CHOICE, offsetof(arguments, emphasis), NULL, "what (weights:1.2) do", 0, 0,                      \
+   "original no-norm interpolate ignore none"},                                                                        \
+  {"plain-prompt", 0, CLI_FLAG, offsetof(arguments, plain), NULL, "no syntax in prompts", 0, 0, NULL},                 \
+  {"eta", 0, CLI_REAL, offsetof(arguments, eta), "X", "noise of ddim and ancestral samplers; 0: their own, negative: none", \
+   -1, 10, NULL},                                                                                                      \
+  {"s-noise", 0, CLI_REAL, offsetof(arguments, s_noise), "X", "factor on added noise; 0: 1", 0, 10, NULL},             \
+  {"s-churn", 0, CLI_REAL, offsetof(arguments, s_churn), "X", "of euler, heun and dpm2", 0, 1000, NULL},               \
+  {"preview", 0, CLI_TEXT, offsetof(arguments, preview), "FILE", "a small PNG, replaced after each step", 0, 0, NULL}, \
+  {"save-steps", 0, CLI_TEXT, offsetof(arguments, save_steps), "FOLDER",                                               \
+   "the latents and the predicted picture after each step", 0, 0, NULL},                                               \
+  {"animation", 0, CLI_TEXT, offsetof(arguments, animation), "FILE",                                                   \
+   "an animated PNG of the predicted pictures", 0, 0, NULL},                                                           \
+  {"latents", 0, CLI_TEXT, offsetof(arguments, latents), "FILE", "the final latents as safetensors", 0, 0, NULL},      \
+  {"keep", 0, CLI_FLAG, offsetof(arguments, keep), NULL,                                                               \
+   "keep all parts of the model in memory until the end", 0, 0, NULL}
+#define SIZE_OPTIONS                                                                                                   \
+  {"width", 'W', CLI_INT, offsetof(arguments, width), "PIXELS", "0: the model's", 0, 16384, NULL},                     \
+  {"height", 'H', CLI_INT, offsetof(arguments, height), "PIXELS", "0: the model's", 0, 16384, NULL}
+#define INIT_OPTIONS                                                                                                   \
+  {"init", 'i', CLI_TEXT, offsetof(arguments, init), "FILE", "the picture to begin with", 0, 0, NULL},                 \
+  {"strength", 0, CLI_REAL, offsetof(arguments, strength), "X", "how much of it is made anew", 0, 1, NULL}
+/* clang-format on */
+
+static const cli_option txt2img_options[] = {COMMON_OPTIONS, SIZE_OPTIONS};
+static const cli_option img2img_options[] = {COMMON_OPTIONS, INIT_OPTIONS};
+static const cli_option inpaint_options[] = {
+    COMMON_OPTIONS,
+    INIT_OPTIONS,
+    {"mask", 'k', CLI_TEXT, offsetof(arguments, mask), "FILE", "white where the picture is made anew", 0, 0, NULL},
+    {"overlay", 0, CLI_FLAG, offsetof(arguments, overlay), NULL, "put the original's pixels back outside of the mask",
+     0, 0, NULL},
+    {"blend-denoised", 0, CLI_FLAG, offsetof(arguments, blend), NULL,
+     "mask each predicted picture, as AUTOMATIC1111, instead of each step", 0, 0, NULL},
+};
+
+static void print_names(void) {
+  printf("\nSamplers, with other tools' names for them:\n");
+  for (size_t i = 0; i < sumi_sampler_count(); i++) {
+    const sumi_sampler_info *s = sumi_sampler_at(i);
+    if (s->latent) printf("  %-20s %s\n", s->name, s->title);
+  }
+  printf("\nSchedules:\n");
+  for (size_t i = 0; i < sumi_schedule_count(); i++)
+    printf("  %-20s %s\n", sumi_schedule_at(i)->name, sumi_schedule_at(i)->title);
+}
+
+/* ---- A job ---- */
+
+typedef struct job {
+  cli *c;
+  const arguments *a;
+  cli_session s;
+  cli_watch watch;
+  sumi_generation how;
+  float *init, *mask, *pictures, *latents;
+} job;
+
+static int choice(const char *text, const char *const *words) {
+  for (int i = 0; words[i]; i++)
+    if (strcmp(text, words[i]) == 0) return i;
+  return 0;
+}
+
+static void fill(job *j) {
+  static const char *const spacings[] = {"default", "leading", "trailing", "linspace", NULL};
+  static const char *const conventions[] = {"diffusers", "k-diffusion", NULL};
+  static const char *const noises[] = {"each", "batch", "philox", NULL};
+  static const char *const emphases[] = {"original", "no-norm", "interpolate", "ignore", "none", NULL};
+  const arguments *a = j->a;
+  j->how = (sumi_generation){
+      .prompt = a->prompt,
+      .negative_prompt = a->negative,
+      .width = a->width,
+      .height = a->height,
+      .count = a->count,
+      .batch = a->batch,
+      .seed = (uint64_t)a->seed,
+      .noise = (sumi_noise)choice(a->noise, noises),
+      .steps = (int)a->steps,
+      .sampler = a->sampler,
+      .schedule = {.schedule = a->schedule,
+                   .convention = (sumi_convention)choice(a->convention, conventions),
+                   .spacing = (sumi_spacing)choice(a->spacing, spacings)},
+      .sampler_options = {.eta = a->eta, .s_noise = a->s_noise, .s_churn = a->s_churn},
+      .guidance = a->guidance,
+      .guidance_rescale = a->rescale,
+      .clip_skip = (int)a->clip_skip,
+      .emphasis = (sumi_emphasis)choice(a->emphasis, emphases),
+      .plain_prompt = a->plain,
+      .strength = a->strength,
+      .blend_denoised = a->blend,
+      .precision = cli_precision(&a->model),
+      .tile = a->model.tile,
+      .low_memory = !a->keep,
+      .callback = cli_watch_step,
+      .user = &j->watch,
+  };
+}
+
+/* The mask's brightness, (height, width), of the picture's size. */
+static sumi_status read_mask(job *j) {
+  int64_t width, height;
+  float *rgb;
+  const sumi_status status = cli_read_rgb(j->c, j->a->mask, &width, &height, &rgb);
+  if (status != SUMI_OK) return status;
+  if (width != j->how.width || height != j->how.height) {
+    free(rgb);
+    return cli_fail(j->c, SUMI_INVALID, "%s: the mask is %lld x %lld, the picture %lld x %lld", j->a->mask,
+                    (long long)width, (long long)height, (long long)j->how.width, (long long)j->how.height);
+  }
+  for (int64_t p = 0; p < width * height; p++) rgb[p] = (rgb[3 * p] + rgb[3 * p + 1] + rgb[3 * p + 2]) / 3.0f;
+  j->mask = rgb;
+  j->how.mask = rgb;
+  return SUMI_OK;
+}
+
+static sumi_status read_pictures(job *j, bool wants_mask) {
+  if (!j->a->init) return cli_fail(j->c, SUMI_INVALID, "--init FILE is missing: which picture to begin with?");
+  sumi_status status = cli_read_rgb(j->c, j->a->init, &j->how.width, &j->how.height, &j->init);
+  j->how.init = j->init;
+  if (status != SUMI_OK || !wants_mask) return status;
+  if (!j->a->mask) return cli_fail(j->c, SUMI_INVALID, "--mask FILE is missing: which part to make anew?");
+  return read_mask(j);
+}
+
+/* ---- Files ---- */
+
+/* The notes that other tools read, for picture i. */
+static void describe(const job *j, int64_t i, char *out, size_t room) {
+  const arguments *a = j->a;
+  const sumi_schedule_info *schedule = a->schedule ? sumi_schedule_find(a->schedule) : NULL;
+  const char *name = strrchr(a->model.path, '/');
+  char extra[160] = "";
+  size_t at = (size_t)snprintf(out, room, "%s\n", a->prompt);
+  if (*a->negative && at < room) at += (size_t)snprintf(out + at, room - at, "Negative prompt: %s\n", a->negative);
+  if (a->init) snprintf(extra, sizeof extra, "Denoising strength: %g, ", a->strength);
+  if (a->clip_skip > 1)
+    snprintf(extra + strlen(extra), sizeof extra - strlen(extra), "Clip skip: %lld, ", (long long)a->clip_skip);
+  if (at < room)
+    snprintf(out + at, room - at,
+             "Steps: %lld, Sampler: %s, Schedule type: %s, CFG scale: %g, Seed: %lld, Size: %lldx%lld, Model: %s, "
+             "%sRNG: %s, Version: sumi %s",
+             (long long)a->steps, a->sampler, schedule ? schedule->name : "normal", a->guidance,
+             (long long)(a->seed + i), (long long)j->how.width, (long long)j->how.height,
+             name && name[1] ? name + 1 : a->model.path, extra, strcmp(a->noise, "philox") == 0 ? "GPU" : "CPU",
+             sumi_version());
+}
+
+/* otter.png, or otter-0000.png, otter-0001.png, ... */
+static sumi_status path_of(const job *j, int64_t i, char *out, size_t room) {
+  const char *name = j->a->out, *dot = strrchr(name, '.');
+  const int stem = dot && !strchr(dot, '/') ? (int)(dot - name) : (int)strlen(name);
+  const int n = j->a->count == 1 ? snprintf(out, room, "%s", name)
+                                 : snprintf(out, room, "%.*s-%04lld%s", stem, name, (long long)i, name + stem);
+  return n > 0 && (size_t)n < room ? SUMI_OK : cli_fail(j->c, SUMI_INVALID, "--out: the path is too long");
+}
+
+static void put_back(const job *j, float *picture) {
+  for (int64_t p = 0; p < j->how.width * j->how.height; p++)
+    if (j->mask[p] < 0.5f) memcpy(picture + 3 * p, j->init + 3 * p, 3 * sizeof *picture);
+}
+
+static sumi_status save(job *j, int64_t done) {
+  const size_t room = strlen(j->a->prompt) + strlen(j->a->negative) + 1024;
+  char path[4096], *text = malloc(room);
+  sumi_status status = text ? SUMI_OK : cli_fail(j->c, SUMI_NO_MEMORY, "out of memory");
+  for (int64_t i = 0; i < done && status == SUMI_OK; i++) {
+    float *picture = j->pictures + i * j->how.width * j->how.height * 3;
+    describe(j, i, text, room);
+    if (j->mask && j->a->overlay) put_back(j, picture);
+    status = path_of(j, i, path, sizeof path);
+    if (status == SUMI_OK) status = cli_write_rgb(j->c, path, picture, j->how.width, j->how.height, text);
+    if (status == SUMI_OK) printf("%s\n", path);
+  }
+  free(text);
+  return status;
+}
+
+static sumi_status save_final_latents(const job *j) {
+  const int64_t dims[] = {j->a->count, j->s.info.latent_channels, j->how.height / j->s.info.factor,
+                          j->how.width / j->s.info.factor};
+  const sumi_array array = {"latents", 4, dims, j->latents};
+  const sumi_status status = cli_report(j->c, sumi_safetensors_write_f32(j->c->context, j->a->latents, &array, 1));
+  if (status == SUMI_OK) printf("%s\n", j->a->latents);
+  return status;
+}
+
+/* ---- Running ---- */
+
+static sumi_status allocate(job *j) {
+  const sumi_engine_info *info = &j->s.info;
+  if (!j->how.width) j->how.width = info->width;
+  if (!j->how.height) j->how.height = info->height;
+  const size_t pixels = (size_t)(j->how.width * j->how.height * j->how.count);
+  j->pictures = malloc(pixels * 3 * sizeof *j->pictures);
+  if (j->a->latents)
+    j->latents =
+        malloc(pixels / (size_t)(info->factor * info->factor) * (size_t)info->latent_channels * sizeof *j->latents);
+  return j->pictures && (j->latents || !j->a->latents) ? SUMI_OK : cli_fail(j->c, SUMI_NO_MEMORY, "out of memory");
+}
+
+static void print_times(const job *j) {
+  struct rusage usage;
+  const cli_watch *w = &j->watch;
+  getrusage(RUSAGE_SELF, &usage);
+  cli_note(j->c, "load %.2f s, text %.2f s, %s%.3f s a step, decode %.2f s, peak memory %.2f GB, seed %lld",
+           j->s.seconds, w->text_seconds, j->a->init ? "encode, " : "",
+           w->steps_done ? w->sampled / w->steps_done : 0.0, w->decode_seconds, (double)usage.ru_maxrss / 1e6,
+           (long long)j->a->seed);
+}
+
+static sumi_status generate(job *j) {
+  sumi_status status = allocate(j);
+  if (status != SUMI_OK) return status;
+  j->watch = (cli_watch){.c = j->c,
+                         .s = &j->s,
+                         .codec = cli_codec(&j->a->model),
+                         .preview = j->a->preview,
+                         .steps = j->a->save_steps,
+                         .animation = j->a->animation};
+  cli_catch_interrupts();
+  status = sumi_session_generate(j->s.session, &j->how, j->pictures, j->latents);
+  const int64_t done = status == SUMI_OK ? j->how.count : j->watch.finished;
+  status = cli_watch_end(&j->watch, status);
+  const sumi_status saved = save(j, done);
+  if (status == SUMI_OK) status = saved;
+  if (status == SUMI_OK && j->a->latents) status = save_final_latents(j);
+  if (status == SUMI_OK) print_times(j);
+  return status;
+}
+
+static sumi_status run(cli *c, const arguments *a, bool wants_init, bool wants_mask) {
+  job j = {.c = c, .a = a};
+  fill(&j);
+  sumi_status status = wants_init ? read_pictures(&j, wants_mask) : SUMI_OK;
+  if (status == SUMI_OK) status = cli_session_open(&j.s, c, &a->model);
+  if (status == SUMI_OK) status = generate(&j);
+  cli_session_close(&j.s);
+  free(j.init);
+  free(j.mask);
+  free(j.pictures);
+  free(j.latents);
+  return status;
+}
+
+static sumi_status run_txt2img(cli *c, const void *arguments_, int operand_count, char **operands) {
+  (void)operand_count, (void)operands;
+  return run(c, arguments_, false, false);
+}
+
+static sumi_status run_img2img(cli *c, const void *arguments_, int operand_count, char **operands) {
+  (void)operand_count, (void)operands;
+  return run(c, arguments_, true, false);
+}
+
+static sumi_status run_inpaint(cli *c, const void *arguments_, int operand_count, char **operands) {
+  (void)operand_count, (void)operands;
+  return run(c, arguments_, true, true);
+}
+
+#define COMMAND(id, text, start, about)                                                                                \
+  const cli_command cli_##id = {                                                                                       \
+      .name = #id,                                                                                                     \
+      .operand = "",                                                                                                   \
+      .summary = text,                                                                                                 \
+      .details = about,                                                                                                \
+      .options = id##_options,                                                                                         \
+      .option_count = sizeof id##_options / sizeof *id##_options,                                                      \
+      .defaults = &start,                                                                                              \
+      .arguments_bytes = sizeof start,                                                                                 \
+      .more_help = print_names,                                                                                        \
+      .run = run_##id,                                                                                                 \
+  }
+
+COMMAND(
+    txt2img, "a picture from words, with a Stable Diffusion checkpoint", defaults,
+    "The same seed gives the picture that diffusers gives. Prompts: docs/prompts.md. Prints the names of the files\n"
+    "it wrote.\n");
+COMMAND(img2img, "a picture from words and a picture", defaults,
+        "The picture's sides must be multiples of 8 pixels.\n");
+COMMAND(inpaint, "a part of a picture made anew", inpaint_defaults,
+        "Works with ordinary models, and with those for inpainting (9 input channels).\n");

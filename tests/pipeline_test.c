@@ -1,0 +1,319 @@
+/* Stable Diffusion as a whole against diffusers: tiny pipelines of random weights, whose golden values
+ * tools/oracle/make_tiny_sd.py wrote. */
+#include "support.h"
+
+#include "io/safetensors.h"
+
+#include <math.h>
+
+enum { SIDE = 16, LATENT = 8, SIZE = 4 * LATENT * LATENT, PIXELS = SIDE * SIDE, STEPS = 20 };
+static const char prompt[] = "a watercolor picture of an otter", negative[] = "blurry";
+
+typedef struct fixture {
+  sumi_context *ctx;
+  sumi_engine *engine;
+  sumi_session *session;
+  sumi_safetensors *golden;
+} fixture;
+
+static const char *golden_path(const char *name, const char *rest) {
+  static char path[4096];
+  snprintf(path, sizeof path, "%s/golden/sd/%s%s", SUMI_TESTS, name, rest);
+  return path;
+}
+
+static void open_family(fixture *f, const char *name) {
+  assert_int_equal(sumi_context_create(&(sumi_context_options){.threads = 2}, &f->ctx), SUMI_OK);
+  if (sumi_engine_open(f->ctx, golden_path(name, ""), NULL, &f->engine) != SUMI_OK)
+    fail_msg("%s", sumi_context_error(f->ctx));
+  assert_int_equal(sumi_session_create(f->engine, f->ctx, &f->session), SUMI_OK);
+  assert_int_equal(sumi_safetensors_open(f->ctx, golden_path(name, ".safetensors"), &f->golden), SUMI_OK);
+}
+
+static void close_family(fixture *f) {
+  sumi_safetensors_close(f->golden);
+  sumi_session_free(f->session);
+  sumi_engine_close(f->engine);
+  sumi_context_free(f->ctx);
+}
+
+static const float *values(const fixture *f, const char *name, int64_t count) {
+  const sumi_safetensors_tensor *t = sumi_safetensors_find(f->golden, name);
+  if (!t) fail_msg("no golden %s", name);
+  assert_int_equal(t->count, count);
+  return t->data;
+}
+
+/* |a - b| / |b| */
+static double relative(const float *a, const float *b, int64_t count) {
+  double difference = 0.0, norm = 0.0;
+  for (int64_t i = 0; i < count; i++) {
+    difference += (double)(a[i] - b[i]) * (double)(a[i] - b[i]);
+    norm += (double)b[i] * (double)b[i];
+  }
+  return sqrt(difference / norm);
+}
+
+static void assert_near(const char *what, const float *a, const float *b, int64_t count, double limit) {
+  const double error = relative(a, b, count);
+  if (!(error <= limit)) fail_msg("%s: relative error %.3g, at most %.3g expected", what, error, limit);
+}
+
+/* Peak signal-to-noise ratio of pictures in [0, 1], dB; `expected` has its channels first. */
+static double psnr(const float *picture, const float *expected) {
+  double sum = 0.0;
+  for (int p = 0; p < PIXELS; p++)
+    for (int c = 0; c < 3; c++) {
+      const double d = (double)picture[3 * p + c] - (double)expected[c * PIXELS + p];
+      sum += d * d;
+    }
+  return -10.0 * log10(sum / (3 * PIXELS) + 1e-20);
+}
+
+static void assert_picture(const char *what, const float *picture, const float *expected, double least) {
+  const double found = psnr(picture, expected);
+  if (!(found >= least)) fail_msg("%s: PSNR %.1f dB, at least %.1f expected", what, found, least);
+}
+
+/* ---- Part by part ---- */
+
+static void parts_agree(const char *family, sumi_precision precision, double limit) {
+  fixture f;
+  open_family(&f, family);
+  const int64_t width = sumi_engine_describe(f.engine).text_width;
+  static float output[SUMI_CHUNK_TOKENS * 32], out[2 * SIZE], twice[2 * SIZE], picture[3 * PIXELS], planes[3 * PIXELS];
+  const float *context = values(&f, "context", 2 * SUMI_CHUNK_TOKENS * width);
+  const sumi_safetensors_tensor *ids = sumi_safetensors_find(f.golden, "ids");
+  const sumi_text_embeddings levels = {.output = output};
+  assert_int_equal(sumi_session_embed(f.session, ids->data, 1, precision, &levels), SUMI_OK);
+  assert_near("text", output, context + SUMI_CHUNK_TOKENS * width, SUMI_CHUNK_TOKENS * width, limit);
+
+  const float *latent = values(&f, "latent", SIZE);
+  for (int i = 0; i < 2; i++) memcpy(twice + i * SIZE, latent, sizeof *latent * SIZE);
+  for (int k = 0; k < 2; k++) {
+    const double t[] = {k ? 1.0 : 981.0, k ? 1.0 : 981.0};
+    assert_int_equal(
+        sumi_session_unet(f.session, twice, 2, LATENT, LATENT, t, context, SUMI_CHUNK_TOKENS, precision, out), SUMI_OK);
+    assert_near("U-Net", out, values(&f, k ? "eps.1" : "eps.0", 2 * SIZE), 2 * SIZE, limit);
+  }
+
+  const float *in = values(&f, "picture", 3 * PIXELS), *moments = values(&f, "moments", 2 * SIZE);
+  for (int p = 0; p < PIXELS; p++)
+    for (int c = 0; c < 3; c++) picture[3 * p + c] = 0.5f * in[c * PIXELS + p] + 0.5f;
+  const sumi_codec_options codec = {.precision = precision};
+  assert_int_equal(sumi_session_encode(f.session, picture, 1, SIDE, SIDE, &codec, out, twice), SUMI_OK);
+  for (int i = 0; i < SIZE; i++) out[i] /= 0.18215f;
+  assert_near("encoded mean", out, moments, SIZE, limit);
+  assert_near("encoded logvar", twice, moments + SIZE, SIZE, limit);
+
+  for (int i = 0; i < SIZE; i++) out[i] = latent[i] * 0.18215f;
+  assert_int_equal(sumi_session_decode(f.session, out, 1, LATENT, LATENT, &codec, picture), SUMI_OK);
+  const float *decoded = values(&f, "decoded", 3 * PIXELS);
+  for (int i = 0; i < 3 * PIXELS; i++) planes[i] = fminf(fmaxf(0.5f * decoded[i] + 0.5f, 0.0f), 1.0f);
+  assert_picture("decoded", picture, planes, precision == SUMI_PRECISION_F32 ? 80.0 : 35.0);
+  close_family(&f);
+}
+
+/* f32: sums in another order; bf16: 8 bits of each operand, over a few dozen layers. */
+static void parts_agree_in_f32(void **state) {
+  (void)state;
+  parts_agree("sd1", SUMI_PRECISION_F32, 1e-5);
+  parts_agree("sd2", SUMI_PRECISION_F32, 1e-5);
+}
+
+static void parts_agree_in_bf16(void **state) {
+  (void)state;
+  parts_agree("sd1", SUMI_PRECISION_BF16, 4e-2);
+  parts_agree("sd2", SUMI_PRECISION_BF16, 4e-2);
+}
+
+/* ---- Whole pictures ---- */
+
+static const struct {
+  const char *golden, *sampler, *schedule;
+  sumi_spacing spacing;
+  bool quarters; /* a callback for each of diffusers' steps */
+} runs[] = {
+    {"ddpm", "ddpm", NULL, SUMI_SPACING_DEFAULT, true},
+    {"ddim", "ddim", NULL, SUMI_SPACING_DEFAULT, true},
+    {"pndm", "pndm", NULL, SUMI_SPACING_DEFAULT, false},
+    {"euler", "euler", NULL, SUMI_SPACING_LINSPACE, true},
+    {"euler-trailing", "euler", NULL, SUMI_SPACING_TRAILING, true},
+    {"euler-karras", "euler", "karras", SUMI_SPACING_LINSPACE, true},
+    {"euler-ancestral", "euler-ancestral", NULL, SUMI_SPACING_LINSPACE, true},
+    {"heun", "heun", NULL, SUMI_SPACING_LINSPACE, false},
+    {"dpm2", "dpm2", NULL, SUMI_SPACING_LINSPACE, false},
+    {"dpm2-ancestral", "dpm2-ancestral", NULL, SUMI_SPACING_LINSPACE, false},
+    {"lms", "lms", NULL, SUMI_SPACING_LINSPACE, true},
+    {"dpmpp-2m", "dpmpp-2m", NULL, SUMI_SPACING_LINSPACE, true},
+    {"dpmpp-2m-karras", "DPM++ 2M Karras", NULL, SUMI_SPACING_LINSPACE, true},
+    {"dpmpp-2m-sde", "dpmpp-2m-sde", NULL, SUMI_SPACING_LINSPACE, true},
+    {"deis", "deis", NULL, SUMI_SPACING_LINSPACE, true},
+    {"unipc", "unipc", NULL, SUMI_SPACING_LINSPACE, true},
+    {"lcm", "lcm", NULL, SUMI_SPACING_DEFAULT, false},
+};
+
+static sumi_generation job_of(sumi_precision precision) {
+  return (sumi_generation){.prompt = prompt,
+                           .negative_prompt = negative,
+                           .width = SIDE,
+                           .height = SIDE,
+                           .seed = 42,
+                           .steps = STEPS,
+                           .guidance = 7.5,
+                           .precision = precision};
+}
+
+/* States after each quarter of the steps. */
+typedef struct quarters {
+  float x[4][SIZE];
+} quarters;
+
+static bool keep_quarters(void *user, const sumi_generation_progress *at) {
+  quarters *q = user;
+  if (at->phase == SUMI_PHASE_SAMPLE && at->step > 0 && at->step % (at->total / 4) == 0 &&
+      at->step / (at->total / 4) <= 4)
+    memcpy(q->x[at->step / (at->total / 4) - 1], at->x, sizeof q->x[0]);
+  return true;
+}
+
+static void pictures_agree(const char *family, sumi_precision precision, double limit, double least) {
+  fixture f;
+  static float picture[3 * PIXELS], latents[SIZE];
+  static quarters kept;
+  char name[64];
+  open_family(&f, family);
+  for (size_t k = 0; k < sizeof runs / sizeof *runs; k++) {
+    sumi_generation job = job_of(precision);
+    job.sampler = runs[k].sampler;
+    job.schedule.schedule = runs[k].schedule;
+    job.schedule.spacing = runs[k].spacing;
+    job.callback = keep_quarters;
+    job.user = &kept;
+    if (sumi_session_generate(f.session, &job, picture, latents) != SUMI_OK)
+      fail_msg("%s: %s", runs[k].golden, sumi_context_error(f.ctx));
+    snprintf(name, sizeof name, "trajectory.%s", runs[k].golden);
+    const float *expected = values(&f, name, 4 * SIZE);
+    assert_near(name, latents, expected + 3 * SIZE, SIZE, limit);
+    if (runs[k].quarters) assert_near(name, kept.x[0], expected, 3 * SIZE, limit);
+    snprintf(name, sizeof name, "result.%s", runs[k].golden);
+    assert_picture(name, picture, values(&f, name, 3 * PIXELS), least);
+  }
+  close_family(&f);
+}
+
+static void pictures_agree_in_f32(void **state) {
+  (void)state;
+  pictures_agree("sd1", SUMI_PRECISION_F32, 1e-5, 100.0);
+  pictures_agree("sd2", SUMI_PRECISION_F32, 1e-5, 100.0);
+}
+
+/* Guidance of 7.5 multiplies what rounding did to the difference of two predictions. */
+static void pictures_agree_in_bf16(void **state) {
+  (void)state;
+  pictures_agree("sd1", SUMI_PRECISION_BF16, 1.0, 35.0);
+  pictures_agree("sd2", SUMI_PRECISION_BF16, 1.0, 35.0);
+}
+
+/* ---- With a picture ---- */
+
+static void read_picture(const fixture *f, float *picture, float *mask) {
+  const float *in = values(f, "picture", 3 * PIXELS);
+  for (int p = 0; p < PIXELS; p++)
+    for (int c = 0; c < 3; c++) picture[3 * p + c] = (in[c * PIXELS + p] + 1.0f) / 2.0f;
+  memcpy(mask, values(f, "mask", PIXELS), PIXELS * sizeof *mask);
+}
+
+static void jobs_with_pictures_agree(void **state) {
+  (void)state;
+  for (int family = 0; family < 2; family++) {
+    fixture f;
+    static float init[3 * PIXELS], mask[PIXELS], picture[3 * PIXELS];
+    open_family(&f, family ? "sd2" : "sd1");
+    read_picture(&f, init, mask);
+    sumi_generation job = job_of(SUMI_PRECISION_F32);
+    job.init = init;
+    job.strength = 0.6;
+    job.schedule.spacing = SUMI_SPACING_LINSPACE;
+    assert_int_equal(sumi_session_generate(f.session, &job, picture, NULL), SUMI_OK);
+    assert_picture("image to image", picture, values(&f, "img2img.result", 3 * PIXELS), 90.0);
+    job.mask = mask;
+    job.strength = 1.0;
+    assert_int_equal(sumi_session_generate(f.session, &job, picture, NULL), SUMI_OK);
+    assert_picture("inpainting", picture, values(&f, "inpaint.result", 3 * PIXELS), 90.0);
+    close_family(&f);
+  }
+}
+
+/* ---- Batches, seeds, cancelling ---- */
+
+static bool stop_at_three(void *user, const sumi_generation_progress *at) {
+  (void)user;
+  return at->phase != SUMI_PHASE_SAMPLE || at->step < 3;
+}
+
+static void batches_and_seeds(void **state) {
+  (void)state;
+  fixture f;
+  static float one[3 * PIXELS], three[3][3 * PIXELS];
+  open_family(&f, "sd1");
+  sumi_generation job = job_of(SUMI_PRECISION_F32);
+  job.steps = 4;
+  job.sampler = "euler-ancestral";
+  job.count = 3;
+  job.batch = 2; /* and then one */
+  assert_int_equal(sumi_session_generate(f.session, &job, three[0], NULL), SUMI_OK);
+  job.count = job.batch = 1;
+  for (int i = 0; i < 3; i++) {
+    job.seed = 42 + (uint64_t)i;
+    assert_int_equal(sumi_session_generate(f.session, &job, one, NULL), SUMI_OK);
+    assert_near("a picture of a batch", three[i], one, 3 * PIXELS, 1e-4);
+    if (i) assert_true(relative(three[i], three[0], 3 * PIXELS) > 0.01);
+  }
+  job.callback = stop_at_three;
+  assert_int_equal(sumi_session_generate(f.session, &job, one, NULL), SUMI_CANCELLED);
+  job.callback = NULL;
+  job.low_memory = true;
+  assert_int_equal(sumi_session_generate(f.session, &job, one, NULL), SUMI_OK);
+  assert_int_equal(sumi_engine_packed_bytes(f.engine), 0);
+  close_family(&f);
+}
+
+static void wrong_jobs_are_refused(void **state) {
+  (void)state;
+  fixture f;
+  float picture[1], mask[1] = {0};
+  open_family(&f, "sd1");
+  static const struct {
+    sumi_generation job;
+    sumi_status status;
+    const char *says;
+  } cases[] = {
+      {{.width = 15, .height = 16}, SUMI_INVALID, "the width is 15, expected a multiple of 2"},
+      {{.width = 16, .height = 1 << 20}, SUMI_INVALID, "the height is 1048576"},
+      {{.width = 16, .height = 16, .sampler = "no such"}, SUMI_NOT_FOUND, "there is no sampler 'no such'"},
+      {{.width = 16, .height = 16, .sampler = "ode-rk45"}, SUMI_INVALID, "is not one for Stable Diffusion"},
+      {{.width = 16, .height = 16, .steps = 2000}, SUMI_INVALID, "2000"},
+      {{.width = 16, .height = 16, .clip_skip = 3}, SUMI_INVALID, "clip_skip is 3, expected 1 to 2"},
+      {{.width = 16, .height = 16, .count = -1}, SUMI_INVALID, "count is -1"},
+  };
+  for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+    assert_int_equal(sumi_session_generate(f.session, &cases[k].job, picture, NULL), cases[k].status);
+    if (!strstr(sumi_context_error(f.ctx), cases[k].says)) fail_msg("case %zu: %s", k, sumi_context_error(f.ctx));
+  }
+  sumi_generation job = job_of(SUMI_PRECISION_F32);
+  job.mask = mask;
+  assert_int_equal(sumi_session_generate(f.session, &job, picture, NULL), SUMI_INVALID);
+  assert_non_null(strstr(sumi_context_error(f.ctx), "a mask needs a picture"));
+  close_family(&f);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(parts_agree_in_f32),       cmocka_unit_test(parts_agree_in_bf16),
+      cmocka_unit_test(pictures_agree_in_f32),    cmocka_unit_test(pictures_agree_in_bf16),
+      cmocka_unit_test(jobs_with_pictures_agree), cmocka_unit_test(batches_and_seeds),
+      cmocka_unit_test(wrong_jobs_are_refused),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
