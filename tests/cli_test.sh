@@ -37,6 +37,13 @@ expect 0 'sumi ' --version
 expect 2 'unknown command `draw`' draw
 expect 2 'unknown option `--stat`; see `sumi inspect --help`' inspect --stat file
 expect 2 'expected FILE...' inspect
+expect 0 '320 14211 1674 539 550 22456' tokenize --ids 'a watercolor picture of an otter'
+expect 0 '22456     1.3  otter</w>' tokenize 'an (otter:1.3)'
+expect 0 'steps 11 to 20 of 20: "otter"' tokenize '[owl:otter:0.5]'
+expect 0 'part 2 of 2, weight 0.5: " a fox"' tokenize 'an owl AND a fox :0.5'
+expect 0 '"text":"\"owl\" AND"' tokenize --json --negative '"owl" AND'
+expect 2 'a prompt with more than 256 brackets open at once' tokenize "$(printf '(%.0s' $(seq 300))"
+expect 8 'nowhere/vocab.json' tokenize -m nowhere owl
 expect 2 '--threads: expected an integer from 0 to 1024, found `many`' inspect --threads many file
 expect 2 '--threads needs a value' inspect file --threads
 expect 2 '--stats takes no value' inspect --stats=yes file
