@@ -16,30 +16,34 @@ enum { MR = 4 };
 ALWAYS_INLINE void run_tile(const sumi__tap_class *cl, int64_t k, const float *const *a, const float *panel,
                             const float *bias, float *const *c, int64_t rows, int64_t columns, int nv) {
   vf sums[MR][NV];
+#pragma GCC unroll 3
   for (int v = 0; v < nv; v++) {
     const int64_t n = sumi__min_i64(V, columns - v * V);
     const vf start = !bias ? vzero() : n == V ? vload(bias + v * V) : vload_n(bias + v * V, n);
+#pragma GCC unroll 8
     for (int i = 0; i < MR; i++) sums[i][v] = start;
   }
   for (int t = 0; t < cl->n_taps; t++, a += ROWS) {
     const float *b = panel + cl->taps[t] * k * nv * V;
     for (int64_t at = 0; at < k; at++, b += nv * V) {
       vf row_of_b[NV];
+#pragma GCC unroll 3
       for (int v = 0; v < nv; v++) row_of_b[v] = vload(b + v * V);
 #pragma GCC unroll 8
       for (int i = 0; i < MR; i++) {
         const vf x = vset(a[i][at]);
+#pragma GCC unroll 3
         for (int v = 0; v < nv; v++) sums[i][v] += x * row_of_b[v];
       }
     }
   }
-  for (int i = 0; i < MR && i < rows; i++)
+#pragma GCC unroll 8
+  for (int i = 0; i < MR; i++)
+#pragma GCC unroll 3
     for (int v = 0; v < nv; v++) {
       const int64_t n = columns - v * V;
-      if (n >= V)
-        vstore(c[i] + v * V, sums[i][v]);
-      else
-        vstore_n(c[i] + v * V, sums[i][v], n);
+      if (i < rows && n >= V) vstore(c[i] + v * V, sums[i][v]);
+      if (i < rows && n < V) vstore_n(c[i] + v * V, sums[i][v], n);
     }
 }
 

@@ -19,17 +19,24 @@ static inline __attribute__((always_inline)) void tile_registers(const tile_prod
   vf sum[8][3];
   const float *a = p->a + i * p->a_row, *b = p->b + j;
   float *c = p->c + i * p->c_row + j;
+#pragma GCC unroll 8
   for (int r = 0; r < rows; r++)
+#pragma GCC unroll 3
     for (int v = 0; v < vectors; v++) sum[r][v] = p->fresh ? vzero() : vload(c + r * p->c_row + v * V);
   for (int64_t l = 0; l < p->k; l++) {
     vf right[3];
+#pragma GCC unroll 3
     for (int v = 0; v < vectors; v++) right[v] = vload(b + l * p->b_row + v * V);
+#pragma GCC unroll 8
     for (int r = 0; r < rows; r++) {
       const vf left = vset(a[r * p->a_row + l * p->a_step]);
+#pragma GCC unroll 3
       for (int v = 0; v < vectors; v++) sum[r][v] += left * right[v];
     }
   }
+#pragma GCC unroll 8
   for (int r = 0; r < rows; r++)
+#pragma GCC unroll 3
     for (int v = 0; v < vectors; v++) vstore(c + r * p->c_row + v * V, sum[r][v]);
 }
 
