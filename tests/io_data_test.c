@@ -46,6 +46,46 @@ static void idx_is_read_plain_and_gzipped(void **state) {
   assert_int_equal(sumi__idx_read(ctx, "absent.idx", 1000, &idx), SUMI_IO);
 }
 
+static size_t live_bytes, most_bytes;
+
+static void *counting_allocate(void *user, size_t bytes) {
+  (void)user;
+  uint8_t *p = aligned_alloc(64, sumi__align_up(bytes, 64) + 64);
+  if (!p) return NULL;
+  memcpy(p, &bytes, sizeof bytes);
+  live_bytes += bytes;
+  if (live_bytes > most_bytes) most_bytes = live_bytes;
+  return p + 64;
+}
+
+static void counting_release(void *user, void *memory) {
+  (void)user;
+  size_t bytes;
+  memcpy(&bytes, (uint8_t *)memory - 64, sizeof bytes);
+  live_bytes -= bytes;
+  free((uint8_t *)memory - 64);
+}
+
+/* A small header in front of 64 MB of zeros, which are 64 KB when they are packed. */
+static void idx_does_not_expand_what_its_header_does_not_ask_for(void **state) {
+  (void)state;
+  const sumi_context_options options = {.allocate = counting_allocate, .release = counting_release};
+  static const uint8_t zeros[1 << 20];
+  sumi_context *ctx = NULL;
+  sumi__idx idx;
+  assert_int_equal(sumi_context_create(&options, &ctx), SUMI_OK);
+  gzFile gz = gzopen("bomb.idx.gz", "wb9");
+  assert_int_equal(gzwrite(gz, small_idx, sizeof small_idx), sizeof small_idx);
+  for (int i = 0; i < 64; i++) assert_int_equal(gzwrite(gz, zeros, sizeof zeros), sizeof zeros);
+  gzclose(gz);
+  most_bytes = 0;
+  assert_int_equal(sumi__idx_read(ctx, "bomb.idx.gz", (size_t)1 << 30, &idx), SUMI_FORMAT);
+  assert_error(ctx, "bomb.idx.gz", "more than the 18 bytes");
+  assert_true(most_bytes < 1 << 20);
+  sumi_context_free(ctx);
+  assert_int_equal(live_bytes, 0);
+}
+
 static void idx_types_are_big_endian(void **state) {
   sumi_context *ctx = *state;
   sumi__idx idx;
@@ -201,6 +241,7 @@ static void a_full_disk_leaves_whole_rows(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(idx_is_read_plain_and_gzipped),
+      cmocka_unit_test(idx_does_not_expand_what_its_header_does_not_ask_for),
       cmocka_unit_test(idx_types_are_big_endian),
       cmocka_unit_test(idx_is_strict),
       cmocka_unit_test(csv_rows_are_there_at_once),

@@ -75,6 +75,8 @@ static void constants_and_single_points_have_an_axis(void **state) {
   sumi_plot_series s = {.x = x, .y = y, .count = 1, .kind = SUMI_PLOT_BARS, .label = "one"};
   const sumi_plot plot = {.series = &s, .series_count = 1};
   draw(ctx, &plot, 0, 0, 0);
+  s = (sumi_plot_series){.x = x, .y = y, .count = 1}; /* a line of one point: a dot */
+  assert_true(draw(ctx, &plot, 0, 114, 178).count >= 25);
   s = (sumi_plot_series){.x = two, .y = large, .count = 2};
   assert_true(draw(ctx, &plot, 0, 114, 178).count > 0);
 }

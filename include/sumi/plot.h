@@ -17,7 +17,8 @@ extern "C" {
 #endif
 
 typedef enum sumi_plot_kind {
-  SUMI_PLOT_LINE, /* points joined in order, one and a half pixels wide; a break at a value that is not finite */
+  SUMI_PLOT_LINE, /* points joined in order, one and a half pixels wide; a break at a value that is not finite;
+                   * a point alone is a dot */
   SUMI_PLOT_THIN, /* the same, one pixel wide and half transparent: for many curves over one another */
   SUMI_PLOT_BARS  /* a bar from zero to y, centred on x, as wide as the least distance between neighbours */
 } sumi_plot_kind;

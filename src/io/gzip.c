@@ -104,3 +104,17 @@ sumi_status sumi__inflate_zlib(sumi_context *ctx, const char *name, const void *
                                uint8_t **out, size_t *out_bytes) {
   return expand(ctx, name, false, data, bytes, limit, out, out_bytes);
 }
+
+size_t sumi__gunzip_head(const void *data, size_t bytes, uint8_t *out, size_t want) {
+  z_stream z = {.next_in = (Bytef *)(uintptr_t)data, .avail_in = bytes > INT_MAX ? INT_MAX : (uInt)bytes};
+  z.next_out = out;
+  z.avail_out = want > INT_MAX ? INT_MAX : (uInt)want;
+  if (inflateInit2(&z, 15 + 16) != Z_OK) return 0;
+  int code = Z_OK;
+  while (z.avail_out && z.avail_in && (code == Z_OK || code == Z_STREAM_END)) {
+    if (code == Z_STREAM_END) inflateReset(&z); /* the next member goes on */
+    code = inflate(&z, Z_SYNC_FLUSH);
+  }
+  inflateEnd(&z);
+  return (size_t)(z.next_out - out);
+}

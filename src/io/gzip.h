@@ -13,7 +13,11 @@ bool sumi__is_gzip(const void *data, size_t bytes);
 sumi_status sumi__gunzip(sumi_context *ctx, const char *name, const void *data, size_t bytes, size_t limit,
                          uint8_t **out, size_t *out_bytes);
 
-/* The same for one zlib stream (RFC 1950), as inside of PNG's chunks. */
+/* Expands the first `want` bytes, or what there is of them, into `out`; returns how many. Says nothing of what is wrong
+ * with the data: expanding them does. */
+size_t sumi__gunzip_head(const void *data, size_t bytes, uint8_t *out, size_t want);
+
+/* sumi__gunzip for one zlib stream (RFC 1950), as inside of PNG's chunks. */
 sumi_status sumi__inflate_zlib(sumi_context *ctx, const char *name, const void *data, size_t bytes, size_t limit,
                                uint8_t **out, size_t *out_bytes);
 

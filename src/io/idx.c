@@ -87,14 +87,35 @@ done:
   return status;
 }
 
+/* Lowers the limit to what the file's own header asks for, so that what follows its data is never expanded. A header
+ * that is not there in full is left for later, when it is known why. */
+static sumi_status read_limit(sumi_context *ctx, const char *name, const void *data, size_t bytes, size_t *limit) {
+  sumi_status status = SUMI_OK;
+  uint8_t head[4 + 4 * SUMI_MAX_RANK] = {0};
+  const struct idx_type *type = NULL;
+  size_t header_bytes = 0, total = 0;
+  sumi__idx idx = {0};
+  const size_t there = sumi__gunzip_head(data, bytes, head, sizeof head);
+  if (there < sizeof head) return SUMI_OK;
+  SUMI_TRY(read_header(ctx, name, head, there, &type, &header_bytes, &idx));
+  SUMI_CHECK(ctx, sumi__add_size(header_bytes, idx.bytes, &total) && total <= *limit, SUMI_FORMAT,
+             "%s: its dimensions need %zu bytes, at most %zu were expected", name, idx.bytes, *limit);
+  *limit = total;
+done:
+  return status;
+}
+
 sumi_status sumi__idx_parse(sumi_context *ctx, const char *name, const void *data, size_t bytes, size_t limit,
                             sumi__idx *out) {
-  *out = (sumi__idx){0};
-  if (!sumi__is_gzip(data, bytes)) return parse_plain(ctx, name, data, bytes, out);
+  sumi_status status = SUMI_OK;
   uint8_t *expanded = NULL;
   size_t expanded_bytes = 0;
-  sumi_status status = sumi__gunzip(ctx, name, data, bytes, limit, &expanded, &expanded_bytes);
-  if (status == SUMI_OK) status = parse_plain(ctx, name, expanded, expanded_bytes, out);
+  *out = (sumi__idx){0};
+  if (!sumi__is_gzip(data, bytes)) return parse_plain(ctx, name, data, bytes, out);
+  SUMI_TRY(read_limit(ctx, name, data, bytes, &limit));
+  SUMI_TRY(sumi__gunzip(ctx, name, data, bytes, limit, &expanded, &expanded_bytes));
+  SUMI_TRY(parse_plain(ctx, name, expanded, expanded_bytes, out));
+done:
   sumi__free(ctx, expanded);
   return status;
 }
@@ -103,8 +124,8 @@ sumi_status sumi__idx_read(sumi_context *ctx, const char *path, size_t limit, su
   uint8_t *data = NULL;
   size_t bytes = 0;
   *out = (sumi__idx){0};
-  sumi_status status = sumi__file_read_gzip(ctx, path, limit, &data, &bytes);
-  if (status == SUMI_OK) status = parse_plain(ctx, path, data, bytes, out);
+  sumi_status status = sumi__file_read(ctx, path, limit, &data, &bytes);
+  if (status == SUMI_OK) status = sumi__idx_parse(ctx, path, data, bytes, limit, out);
   sumi__free(ctx, data);
   return status;
 }

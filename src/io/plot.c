@@ -163,6 +163,18 @@ static sumi__colour colour_of(const sumi_plot *p, size_t k) {
   return palette[used % COLOURS];
 }
 
+/* A point without a neighbour to draw a line to is a dot. */
+static void draw_lone_points(chart *c, const double *x, const double *y, size_t count, sumi__colour colour) {
+  enum { HALF = 3 };
+  for (size_t i = 0; i < count; i++) {
+    const bool joined = (i > 0 && isfinite(x[i - 1] + y[i - 1])) || (i + 1 < count && isfinite(x[i + 1] + y[i + 1]));
+    if (joined || !isfinite(x[i] + y[i])) continue;
+    if (x[i] < c->area.left || x[i] > c->area.right || y[i] < c->area.top || y[i] > c->area.bottom) continue;
+    const int column = (int)x[i], row = (int)y[i];
+    sumi__canvas_fill(&c->canvas, (sumi__box){column - HALF, row - HALF, column + HALF + 1, row + HALF + 1}, colour, 1);
+  }
+}
+
 static sumi_status draw_curve(chart *c, const sumi_plot_series *s, sumi__colour colour) {
   const bool thin = s->kind == SUMI_PLOT_THIN;
   double *x = sumi__alloc_array(c->canvas.ctx, s->count, 2 * sizeof *x), *y = x + s->count;
@@ -172,6 +184,7 @@ static sumi_status draw_curve(chart *c, const sumi_plot_series *s, sumi__colour 
     y[i] = to_pixel(&c->y, s->y[i]);
   }
   sumi__canvas_line(&c->canvas, c->area, x, y, s->count, thin ? 1.0 : 2.0, colour, thin ? 0.5 : 1.0);
+  draw_lone_points(c, x, y, s->count, colour);
   sumi__free(c->canvas.ctx, x);
   return SUMI_OK;
 }
