@@ -17,6 +17,7 @@ int main(void) {
   if (status == SUMI_OK) status = sumi_digits_sample(model, &options, grey);
   for (int i = 0; i < 28 * 28; i++) pixels[i] = (uint8_t)(255 * (grey[i] < 0 ? 0 : grey[i] > 1 ? 1 : grey[i]));
   if (status == SUMI_OK) status = sumi_png_write(ctx, "hello.png", &image, NULL, 0);
+  if (status == SUMI_OK) puts("hello.png");
   if (status != SUMI_OK) fprintf(stderr, "%s\n", ctx ? sumi_context_error(ctx) : sumi_status_text(status));
 
   sumi_digits_close(model);

@@ -54,6 +54,18 @@ expect 6 'No such file' inspect -- --help
 printf 'not a header' >broken.safetensors
 expect 7 'broken.safetensors' inspect broken.safetensors
 
+# A tensor's name cannot draw lines of its own, nor steer the terminal.
+header='{"a\u000afake: b\u009b[2J":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+{
+  # shellcheck disable=SC2059
+  printf "\\$(printf '%03o' ${#header})\0\0\0\0\0\0\0%s\0\0\0\0" "$header"
+} >steers.safetensors
+expect 0 '    fake: b?[2J' inspect steers.safetensors
+if grep -q '^fake' out || grep -q "$(printf '\302\233')" out; then
+  echo 'inspect: a name reached the terminal as it is'
+  failures=$((failures + 1))
+fi
+
 # Each command, however many words it has, explains itself.
 "$sumi" --help | sed -n 's/^  \([a-z]*\( [a-z-]*\)\{0,1\}\)  .*/\1/p' >commands
 [ -s commands ] || failures=$((failures + 1))
@@ -102,7 +114,34 @@ expect 0 'digit 4' inspect one-0001.png
 expect 0 'Seed: 6' inspect one-0001.png
 expect 2 '--class: expected numbers from 0 to 9' sample -m attention/model -c 8-12
 expect 2 '--class: expected numbers from 0 to 9' sample -m attention/model -c 1,
-expect 8 'no-such' sample -m attention/model --sampler no-such -q
+expect 8 'there is no sampler `no-such`; expected one of: euler-maruyama,' sample -m attention/model --sampler no-such -q
+expect 6 'its model is in attention/model' sample -m attention
+# What is wrong with a file to write is said before the work, which would take seconds here.
+slow="sample -m attention/model -c 1 --steps 1000 -q"
+mkdir folder.png
+# shellcheck disable=SC2086
+{
+  expect 2 '--out: the name of a file is expected' $slow -o ''
+  expect 2 '`-` is not a file' $slow -o -
+  expect 2 'expected one that ends in: png' $slow -o one.jpg
+  expect 6 'nowhere: the folder cannot be written into: No such file' $slow -o nowhere/one.png
+  expect 6 'is a folder' $slow -o folder.png
+  expect 2 'are the same file' $slow -o one.png --trajectory ./one.png
+  expect 2 'pixels, at most 65535' $slow --count 100000 --columns 1 -o one.png
+  expect 2 'the same file' plot reverse --count 100000 --steps 1000 -o ends.png --histogram ends.png
+}
+# An animation has no more frames than were asked for, whatever the sampler and however pictures fall into batches.
+frames() {
+  od -An -v -tx1 "$1" | tr -d ' \n' | grep -o '6663544c' | wc -l
+}
+for sampler in euler-maruyama ode-rk45; do
+  expect 0 'few.png' sample -m attention/model -c 0-9 --batch 8 --steps 40 --sampler $sampler --trajectory few.png \
+    --frames 5 -q
+  [ "$(frames few.png)" -le 5 ] && [ "$(frames few.png)" -ge 3 ] || {
+    echo "sample --frames 5 --sampler $sampler: $(frames few.png) frames"
+    failures=$((failures + 1))
+  }
+done
 expect 6 'nowhere' sample -m nowhere
 expect 0 'loss.png' plot loss classifier attention/log.csv -o loss.png --log-scale
 expect 0 'PNG, 900 x 540, RGB' inspect loss.png
@@ -112,6 +151,9 @@ expect 0 'schedules.png' plot schedules
 expect 0 'forward.png' plot forward --count 20 --steps 100
 expect 0 'ends.png' plot reverse --count 500 --steps 100 --histogram ends.png
 expect 0 'conv1.weight' inspect attention/model/unet/diffusion_pytorch_model.safetensors --stats
+mv attention/model/classifier elsewhere
+expect 8 '--judge DIR' eval digits -m attention/model --samples 10 --steps 2
+mv elsewhere attention/model/classifier
 expect 0 'on 32 real test pictures: accuracy' eval digits -m attention/model --samples 10 --steps 2 --data data \
   --config "$configs/digits-classifier.yaml" -q
 tail -n 1 out | grep -qE '^prompt accuracy [01]\.[0-9]{3}$' || {

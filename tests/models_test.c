@@ -239,6 +239,8 @@ static void wrong_folders_are_refused(void **state) {
   refuse(b.ctx, unet, "12", "12, 12", SUMI_FORMAT, "channels");
   refuse(b.ctx, "scheduler/scheduler_config.json", "\"sigma\": 20", "\"sigma\": 0", SUMI_INVALID, "sigma");
   refuse(b.ctx, "model_index.json", "ScoreDigitsPipeline", "StableDiffusionPipeline", SUMI_UNSUPPORTED, "Stable");
+  refuse(b.ctx, "model_index.json", "ScoreDigitsPipeline", "a\\u009b[2Jb", SUMI_UNSUPPORTED, "`a?[2Jb`");
+  refuse(b.ctx, unet, "\"attention\"", "\"a\\u000ab\"", SUMI_FORMAT, "`a?b`");
   assert_ok(b.ctx, sumi__score_unet_load(b.ctx, "bad", &found, &weights)); /* all edits are undone */
   sumi_weights_free(weights);
   assert_int_equal(sumi__score_unet_load(b.ctx, "nowhere", &found, &weights), SUMI_IO);

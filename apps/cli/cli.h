@@ -82,6 +82,15 @@ sumi_status cli_report(const cli *c, sumi_status code);
 /* A note on stderr, dropped with --quiet. */
 void cli_note(const cli *c, const char *format, ...) CLI_PRINTF(2, 3);
 
+/* ---- Files to write ---- */
+
+/* Before the work: whether `path` can be written, as far as that can be known. `endings` are the extensions that it may
+ * have, separated by one space ("png"); a device or pipe may have any. Prints a complaint that begins with `option`.
+ * INVALID (no name, "-", another extension), IO (a folder that is missing or may not be written into). */
+sumi_status cli_check_output(const cli *c, const char *option, const char *path, const char *endings);
+/* Whether two paths name the same file, be it there or not. */
+bool cli_same_file(const char *a, const char *b);
+
 /* ---- Interruption ---- */
 
 /* From now on SIGINT, SIGTERM and SIGHUP set a flag, so that the work can stop in good order, and say so; another one,

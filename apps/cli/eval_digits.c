@@ -150,7 +150,13 @@ static sumi_status run(cli *c, const void *arguments_, int operand_count, char *
   (void)operand_count, (void)operands;
   job j = {.c = c, .a = arguments_};
   const char *judge = j.a->judge ? j.a->judge : j.a->model;
-  sumi_status status = cli_report(c, sumi_digits_open(c->context, j.a->model, &j.model));
+  char inside[4096];
+  sumi_status status = cli_digits_open(c, j.a->model, &j.model);
+  if (status == SUMI_OK && !j.a->judge && !has_classifier_inside(judge, inside, sizeof inside))
+    status = cli_fail(c, SUMI_NOT_FOUND,
+                      "%s: there is no classifier in its folder `classifier` to read the digits; name one with --judge "
+                      "DIR, such as models/digits",
+                      judge);
   if (status == SUMI_OK) status = cli_report(c, sumi_judge_open(c->context, judge, &j.judge));
   if (status == SUMI_OK) status = evaluate(&j, judge);
   sumi_judge_close(j.judge);

@@ -14,10 +14,17 @@ static const cli_option options[] = {
      0, 0, NULL},
 };
 
-/* Names and texts come from the file: control characters do not reach the terminal. */
+/* Names and texts come from the file: what steers a terminal (C0 and C1 controls, the latter as UTF-8 has them) does
+ * not reach it, and a line that is not ours is set in. */
 static void print_clean(const char *text) {
-  for (const unsigned char *at = (const unsigned char *)text; *at; at++)
-    putchar(*at < 32 && *at != '\n' && *at != '\t' ? '?' : *at == 127 ? '?' : *at);
+  for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
+    const bool c1 = *at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0;
+    if (*at == '\n')
+      printf("\n    ");
+    else
+      putchar(*at < 32 || *at == 127 || c1 ? '?' : *at);
+    if (c1) at++;
+  }
 }
 
 static void print_size(double bytes) {

@@ -66,11 +66,10 @@ static void print_commands(FILE *to, const char *group) {
 static void print_usage(FILE *to) {
   fprintf(to, "sumi %s: diffusion models from nothing\n\nusage: sumi COMMAND [OPTION...]\n\n", sumi_version());
   print_commands(to, NULL);
-  fprintf(to, "\n`sumi COMMAND --help` explains one. Exit codes:");
-#define SUMI_X(name, number, text) fprintf(to, "%s %d %s", number ? "," : "", number, text);
+  fprintf(to, "\n`sumi COMMAND --help` explains one.\n\nExit codes:\n");
+#define SUMI_X(name, number, text) fprintf(to, "  %2d  %s\n", number, text);
   SUMI_STATUS_LIST(SUMI_X)
 #undef SUMI_X
-  fprintf(to, ".\n");
 }
 
 /* The command that argv[0] (and argv[1]) name; *words is how many words that took. */

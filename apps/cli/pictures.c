@@ -33,12 +33,19 @@ void cli_grid_draw(const cli_grid *g, const float *pictures, uint8_t *pixels, in
   }
 }
 
+sumi_status cli_grid_check(const cli *c, const cli_grid *g, int sides, const char *path) {
+  enum { MOST = 65535 };
+  const int64_t width = sides * cli_grid_width(g), height = cli_grid_height(g);
+  if (width <= MOST && height <= MOST) return SUMI_OK;
+  return cli_fail(c, SUMI_INVALID, "%s: %lld x %lld pixels, at most %d each way; use --scale, --columns or --separate",
+                  path, (long long)width, (long long)height, MOST);
+}
+
 sumi_status cli_grid_save(const cli *c, const cli_grid *g, const float *pictures, const char *path,
                           const sumi_png_text *texts, size_t text_count) {
   const int64_t width = cli_grid_width(g), height = cli_grid_height(g);
-  if (width > 65535 || height > 65535)
-    return cli_fail(c, SUMI_INVALID, "%s: %lld x %lld pixels are more than a PNG should have; use --scale or --columns",
-                    path, (long long)width, (long long)height);
+  const sumi_status fits = cli_grid_check(c, g, 1, path);
+  if (fits != SUMI_OK) return fits;
   uint8_t *pixels = malloc((size_t)(width * height));
   if (!pixels)
     return cli_fail(c, SUMI_NO_MEMORY, "no memory for a picture of %lld x %lld pixels", (long long)width,

@@ -22,6 +22,8 @@ static sumi_status run_schedules(cli *c, const void *arguments, int operand_coun
   enum { POINTS = 400 };
   (void)operand_count, (void)operands;
   const schedule_arguments *a = arguments;
+  const sumi_status writable = cli_check_output(c, "--out", a->out, "png");
+  if (writable != SUMI_OK) return writable;
   static double t[POINTS], g[POINTS], deviation[POINTS];
   for (int i = 0; i < POINTS; i++) {
     t[i] = (i + 1) / (double)POINTS;
@@ -67,7 +69,7 @@ static const cli_option demo_options[] = {
 /* Two values, one twice as likely, as the data that diffuse. */
 static const double weights[] = {1, 2}, means[] = {-3, 3}, stds[] = {0.3, 0.3};
 
-enum { MOST_DRAWN = 100, BINS = 80 };
+enum { MOST_DRAWN = 100, BINS = 80, DENSITY_POINTS = 600 };
 
 static sumi_status draw_trajectories(const cli *c, const demo_arguments *a, const float *x, bool forward) {
   const size_t points = (size_t)a->steps + 1, curves = (size_t)(a->count < MOST_DRAWN ? a->count : MOST_DRAWN);
@@ -101,7 +103,7 @@ static sumi_status draw_trajectories(const cli *c, const demo_arguments *a, cons
 /* Where the trajectories ended, as a density in bins, beside the exact one at time t. */
 static sumi_status draw_histogram(const cli *c, const demo_arguments *a, const sumi_demo_1d *demo, const float *x,
                                   double t, const char *title) {
-  double middle[BINS], share[BINS] = {0}, exact[BINS];
+  double middle[BINS], share[BINS] = {0}, at[DENSITY_POINTS], exact[DENSITY_POINTS];
   double low = x[a->steps], high = low;
   for (int64_t i = 0; i < a->count; i++) {
     const double end = x[i * (a->steps + 1) + a->steps];
@@ -113,17 +115,26 @@ static sumi_status draw_histogram(const cli *c, const demo_arguments *a, const s
     const int bin = (int)((x[i * (a->steps + 1) + a->steps] - low) / width);
     share[bin < BINS ? bin : BINS - 1] += 1.0 / ((double)a->count * width);
   }
-  for (int k = 0; k < BINS; k++) {
-    middle[k] = low + (k + 0.5) * width;
-    sumi_demo_1d_density(demo, t, middle[k], &exact[k], NULL);
+  for (int k = 0; k < BINS; k++) middle[k] = low + (k + 0.5) * width;
+  for (int k = 0; k < DENSITY_POINTS; k++) {
+    at[k] = low + BINS * width * k / (DENSITY_POINTS - 1);
+    sumi_demo_1d_density(demo, t, at[k], &exact[k], NULL);
   }
   const sumi_plot_series series[] = {
       {.x = middle, .y = share, .count = BINS, .label = "trajectories", .kind = SUMI_PLOT_BARS},
-      {.x = middle, .y = exact, .count = BINS, .label = "exact density"}};
+      {.x = at, .y = exact, .count = DENSITY_POINTS, .label = "exact density"}};
   const sumi_plot plot = {.title = title, .x_label = "x", .y_label = "density", .series = series, .series_count = 2};
   const sumi_status status = cli_report(c, sumi_plot_write(c->context, a->histogram, &plot));
   if (status == SUMI_OK) printf("%s\n", a->histogram);
   return status;
+}
+
+static sumi_status check_outputs(const cli *c, const demo_arguments *a) {
+  const sumi_status status = cli_check_output(c, "--out", a->out, "png");
+  if (status != SUMI_OK || !a->histogram) return status;
+  if (cli_same_file(a->out, a->histogram))
+    return cli_fail(c, SUMI_INVALID, "--out and --histogram are the same file, %s", a->out);
+  return cli_check_output(c, "--histogram", a->histogram, "png");
 }
 
 static sumi_status run_demo(cli *c, const demo_arguments *a, bool forward) {
@@ -135,9 +146,11 @@ static sumi_status run_demo(cli *c, const demo_arguments *a, bool forward) {
                              .steps = (int)a->steps,
                              .count = a->count,
                              .seed = (uint64_t)a->seed};
+  sumi_status status = check_outputs(c, a);
+  if (status != SUMI_OK) return status;
   float *x = malloc((size_t)a->count * ((size_t)a->steps + 1) * sizeof *x);
   if (!x) return cli_fail(c, SUMI_NO_MEMORY, "no memory for %lld trajectories", (long long)a->count);
-  sumi_status status =
+  status =
       cli_report(c, forward ? sumi_demo_1d_forward(c->context, &demo, x) : sumi_demo_1d_reverse(c->context, &demo, x));
   if (status == SUMI_OK) status = draw_trajectories(c, a, x, forward);
   if (status == SUMI_OK && a->histogram)

@@ -114,25 +114,40 @@ static sumi_status choose_labels(job *j) {
   return j->labels ? SUMI_OK : cli_fail(j->c, SUMI_NO_MEMORY, "out of memory");
 }
 
+static cli_grid grid_of(const job *j, int64_t count) {
+  return (cli_grid){count, j->a->columns, j->info.height, j->info.width, j->a->scale, j->a->scale};
+}
+
+/* The animation begins with the first batch, whose size the library chooses. */
+static sumi_status show_step(job *j, const sumi_sample_progress *at) {
+  if (!j->trajectory.animation) {
+    const cli_grid grid = grid_of(j, at->count);
+    const sumi_status status =
+        cli_trajectory_begin(&j->trajectory, j->c, j->a->trajectory, &grid, j->info.sigma, (int)j->a->frames);
+    if (status != SUMI_OK) return status;
+  }
+  return cli_trajectory_add(&j->trajectory, at, j->count);
+}
+
 static bool on_step(void *user, const sumi_sample_progress *at) {
   job *j = user;
-  if (j->trajectory.animation && at->first == 0 && cli_trajectory_add(&j->trajectory, at) != SUMI_OK) {
+  if (j->a->trajectory && at->first == 0 && show_step(j, at) != SUMI_OK) {
     j->watch.complained = true;
     return false;
   }
   return cli_sampling_step(&j->watch, at);
 }
 
-static sumi_status begin_trajectory(job *j, int64_t batch) {
-  const cli_grid grid = {.count = j->count < batch ? j->count : batch,
-                         .columns = j->a->columns,
-                         .height = j->info.height,
-                         .width = j->info.width,
-                         .scale = j->a->scale,
-                         .gap = j->a->scale};
-  if (grid.count > MOST_CELLS)
+/* What can be known before the work: that the files can be written, and that the pictures fit into them. */
+static sumi_status check_outputs(const job *j) {
+  const arguments *a = j->a;
+  const cli_grid all = grid_of(j, j->count),
+                 shown = grid_of(j, j->count < a->sampling.batch ? j->count : a->sampling.batch);
+  if (!a->separate && cli_grid_check(j->c, &all, 1, a->out) != SUMI_OK) return SUMI_INVALID;
+  if (!a->trajectory) return SUMI_OK;
+  if (shown.count > MOST_CELLS)
     return cli_fail(j->c, SUMI_INVALID, "--trajectory shows at most %d pictures; use --count or --batch", MOST_CELLS);
-  return cli_trajectory_begin(&j->trajectory, j->c, j->a->trajectory, &grid, j->info.sigma, (int)j->a->frames);
+  return cli_grid_check(j->c, &shown, 2, a->trajectory);
 }
 
 static sumi_status draw(job *j) {
@@ -144,10 +159,6 @@ static sumi_status draw(job *j) {
   how.user = j;
   j->pictures = malloc(pixels * sizeof *j->pictures);
   if (!j->pictures) return cli_fail(j->c, SUMI_NO_MEMORY, "no memory for %lld pictures", (long long)j->count);
-  if (j->a->trajectory) {
-    const sumi_status status = begin_trajectory(j, how.batch);
-    if (status != SUMI_OK) return status;
-  }
   const sumi_status status = cli_sampling_run(&j->watch, j->c, j->model, &how, j->pictures);
   if (status != SUMI_OK || !j->a->trajectory) return status;
   return cli_trajectory_end(&j->trajectory);
@@ -173,7 +184,7 @@ static void describe(const job *j, int64_t first, char *out, size_t room) {
 
 static sumi_status save_grid(const job *j) {
   char text[1024];
-  const cli_grid grid = {j->count, j->a->columns, j->info.height, j->info.width, j->a->scale, j->a->scale};
+  const cli_grid grid = grid_of(j, j->count);
   const sumi_png_text note = {"parameters", text};
   describe(j, 0, text, sizeof text);
   const sumi_status status = cli_grid_save(j->c, &grid, j->pictures, j->a->out, &note, 1);
@@ -199,14 +210,24 @@ static sumi_status save_separately(const job *j) {
   return status;
 }
 
+static sumi_status check_names(const cli *c, const arguments *a) {
+  const sumi_status status = cli_check_output(c, "--out", a->out, "png");
+  if (status != SUMI_OK || !a->trajectory) return status;
+  if (cli_same_file(a->out, a->trajectory))
+    return cli_fail(c, SUMI_INVALID, "--out and --trajectory are the same file, %s", a->out);
+  return cli_check_output(c, "--trajectory", a->trajectory, "png");
+}
+
 static sumi_status run(cli *c, const void *arguments_, int operand_count, char **operands) {
   (void)operand_count, (void)operands;
   job j = {.c = c, .a = arguments_};
-  sumi_status status = cli_report(c, sumi_digits_open(c->context, j.a->model, &j.model));
+  sumi_status status = check_names(c, j.a);
+  if (status == SUMI_OK) status = cli_digits_open(c, j.a->model, &j.model);
   if (status == SUMI_OK) {
     j.info = sumi_digits_describe(j.model);
     status = choose_labels(&j);
   }
+  if (status == SUMI_OK) status = check_outputs(&j);
   if (status == SUMI_OK) status = draw(&j);
   if (status == SUMI_OK) status = j.a->separate ? save_separately(&j) : save_grid(&j);
   if (status == SUMI_OK && j.a->trajectory) printf("%s\n", j.a->trajectory);

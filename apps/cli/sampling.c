@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 void cli_sampling_help(void) {
   printf("\nSamplers:\n");
@@ -39,6 +40,16 @@ bool cli_sampling_step(cli_sampling_watch *w, const sumi_sample_progress *at) {
   return !cli_interrupted();
 }
 
+sumi_status cli_digits_open(const cli *c, const char *folder, sumi_digits **out) {
+  char index[4096];
+  const sumi_status status = sumi_digits_open(c->context, folder, out);
+  if (status == SUMI_OK) return status;
+  const int length = snprintf(index, sizeof index, "%s/model/model_index.json", folder);
+  if (length > 0 && (size_t)length < sizeof index && access(index, F_OK) == 0)
+    return cli_fail(c, status, "%s: this is a training's folder; its model is in %s/model", folder, folder);
+  return cli_report(c, status);
+}
+
 static bool default_callback(void *user, const sumi_sample_progress *at) { return cli_sampling_step(user, at); }
 
 sumi_status cli_sampling_run(cli_sampling_watch *w, const cli *c, sumi_digits *model,
@@ -50,6 +61,9 @@ sumi_status cli_sampling_run(cli_sampling_watch *w, const cli *c, sumi_digits *m
   }
   w->c = c;
   w->pictures = options->count;
+  const sumi_sampler_info *sampler = sumi_sampler_find(options->sampler, NULL);
+  if (sampler && sampler->default_steps == 0 && options->steps > 0)
+    cli_note(c, "note: %s chooses its own steps, so --steps has no effect", sampler->name);
   cli_catch_interrupts();
   const sumi_status status = sumi_digits_sample(model, &watched, pictures);
   if (w->begun) cli_progress_end(&w->progress, w->done, NULL);

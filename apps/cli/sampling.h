@@ -19,7 +19,8 @@ typedef struct cli_sampling {
   {"sampler", 0, CLI_TEXT, offsetof(type, field.sampler), "NAME", "one of those below", 0, 0, NULL},                   \
   {"steps", 0, CLI_INT, offsetof(type, field.steps), "N", "0 means the sampler's own number", 0, 100000, NULL},        \
   {"guidance", 0, CLI_REAL, offsetof(type, field.guidance), "W",                                                       \
-   "how strongly labels guide, where a model was trained for it; 0 means the model's own, 1 not", 0, 100, NULL},       \
+   "how far to go beyond what the class asks for: 1 not, 2 or 3 clearly; 0 means as the model's folder says", 0, 100,  \
+   NULL},                                                                                                              \
   {"seed", 0, CLI_INT, offsetof(type, field.seed), "N", "decides all noise", 0, 9007199254740992.0, NULL},             \
   {"batch", 0, CLI_INT, offsetof(type, field.batch), "N", "pictures worked on at once", 1, 4096, NULL},                \
   {"compute", 0, CLI_CHOICE, offsetof(type, field.compute), NULL, "what the network computes in", 0, 0, "f32 bf16"}
@@ -30,6 +31,9 @@ void cli_sampling_help(void);
 
 /* As the library wants them; count, labels and callback are left to the caller. */
 sumi_sample_options cli_sampling_options(const cli_sampling *s);
+
+/* sumi_digits_open; complaints are printed, with a hint where DIR/model is meant. */
+sumi_status cli_digits_open(const cli *c, const char *folder, sumi_digits **out);
 
 /* Watches a sampling: shows progress, and stops it after an interruption. */
 typedef struct cli_sampling_watch {

@@ -22,13 +22,13 @@ sumi_status cli_trajectory_begin(cli_trajectory *t, const cli *c, const char *pa
   return SUMI_OK;
 }
 
-sumi_status cli_trajectory_add(cli_trajectory *t, const sumi_sample_progress *at) {
-  const bool last = at->total > 0 && at->step == at->total;
-  if (at->total > t->frames && !last) {
-    const int frame = (int)((int64_t)at->step * t->frames / at->total);
-    if (frame == t->shown) return SUMI_OK;
-    t->shown = frame;
-  }
+sumi_status cli_trajectory_add(cli_trajectory *t, const sumi_sample_progress *at, int64_t pictures) {
+  /* How far the batch is, whether its steps are known beforehand or not; the last frame is for the end alone. */
+  const double part = at->fraction * (double)pictures / (double)at->count;
+  const bool last = part > 1.0 - 1e-9;
+  const int frame = last ? t->frames - 1 : (int)(part * (t->frames - 1));
+  if (frame == t->shown) return SUMI_OK;
+  t->shown = frame;
   /* Two deviations of the noise fill the range of greys; at the end the picture is shown as it is. */
   const float contrast = last ? 1.0f : (float)(1.0 / (1.0 + 4.0 * cli_noise_std(t->sigma, at->t)));
   const int64_t n = t->grid.count * t->grid.height * t->grid.width;

@@ -189,7 +189,7 @@ typedef struct sumi_sample_options {
  * Errors: INVALID (an option), NOT_FOUND (the sampler), CANCELLED, NO_MEMORY. */
 SUMI_API sumi_status sumi_digits_sample(sumi_digits *model, const sumi_sample_options *options, float *pictures);
 
-/* Evaluations of the network by the last sumi_digits_sample, for the average picture. */
+/* Evaluations of the network by the last sumi_digits_sample, for the average picture; a guided step has two. */
 SUMI_API double sumi_digits_evaluations(const sumi_digits *model);
 
 /* ---- Judging digits -------------------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 
 #include "io/file.h"
 #include "io/json.h"
+#include "io/text.h"
 #include "models/weights_file.h"
 
 #include <stdio.h>
@@ -26,14 +27,14 @@ static sumi_status path_in(sumi_context *ctx, const char *folder, const char *na
 static sumi_status open_config(sumi_context *ctx, const char *folder, const char *name, const char *class_name,
                                sumi__json **out) {
   sumi_status status = SUMI_OK;
-  char path[PATH_MAX_BYTES];
+  char path[PATH_MAX_BYTES], shown[SUMI__QUOTE_MAX];
   const char *found = NULL;
   sumi__json *json = NULL;
   SUMI_TRY(path_in(ctx, folder, name, path));
   SUMI_TRY(sumi__json_read(ctx, path, &json));
   SUMI_TRY(sumi__json_get_string(json, sumi__json_root(json), "_class_name", SUMI__JSON_REQUIRED, &found));
-  SUMI_CHECK(ctx, strcmp(found, class_name) == 0, SUMI_UNSUPPORTED, "%s: `_class_name` is \"%.64s\", expected \"%s\"",
-             path, found, class_name);
+  SUMI_CHECK(ctx, strcmp(found, class_name) == 0, SUMI_UNSUPPORTED, "%s: `_class_name` is %s, expected `%s`", path,
+             sumi__quote(shown, found), class_name);
   *out = json;
   json = NULL;
 done:
@@ -58,12 +59,13 @@ static sumi_status read_unet_config(sumi_context *ctx, const char *folder, sumi_
   sumi_status status = SUMI_OK;
   sumi__json *unet = NULL, *schedule = NULL;
   const char *variant = NULL;
+  char shown[SUMI__QUOTE_MAX];
   SUMI_TRY(open_config(ctx, folder, unet_config, "ScoreUNet", &unet));
   const sumi__json_node *root = sumi__json_root(unet);
   SUMI_TRY(sumi__json_get_string(unet, root, "variant", SUMI__JSON_REQUIRED, &variant));
   SUMI_CHECK(ctx, sumi__score_unet_variant_find(variant, &c->variant), SUMI_FORMAT,
-             "%s/%s: `variant` is \"%.64s\", expected \"concat\", \"add\" or \"attention\"", folder, unet_config,
-             variant);
+             "%s/%s: `variant` is %s, expected `concat`, `add` or `attention`", folder, unet_config,
+             sumi__quote(shown, variant));
   *c = sumi__score_unet_defaults(c->variant);
   SUMI_TRY(get_integers(ctx, folder, unet_config, unet, "channels", 4, c->channels));
   SUMI_TRY(sumi__json_get_i64(unet, root, "embed_dim", SUMI__JSON_REQUIRED, 1, 65536, &c->embed_dim));

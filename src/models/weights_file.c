@@ -1,5 +1,7 @@
 #include "models/weights_file.h"
 
+#include "io/text.h"
+
 static sumi_status produce(void *user, size_t i, void *out) {
   const sumi__weight *w = sumi__weights_at(user, i);
   sumi__weight_to_file_order(w, out, w->data);
@@ -36,9 +38,10 @@ sumi_status sumi__weights_load(sumi_context *ctx, const char *path, sumi__build_
   SUMI_TRY(sumi_graph_status(g));
   for (size_t i = 0; i < sumi_safetensors_count(file); i++) {
     const char *name = sumi_safetensors_tensor_at(file, i)->name;
+    char shown[SUMI__QUOTE_MAX];
     SUMI_CHECK(ctx, sumi_weights_find(weights, name) >= 0, SUMI_MISMATCH,
-               "%s: the tensor '%.*s' does not belong to the model that its config describes", path, SUMI__NN_NAME_MAX,
-               name);
+               "%s: the tensor %s does not belong to the model that its config describes", path,
+               sumi__quote(shown, name));
   }
   *out = weights;
   weights = NULL;

@@ -3,9 +3,11 @@
 
 #include "diffusion/sampler.h"
 #include "diffusion/ve_sde.h"
+#include "io/text.h"
 #include "models/model_folder.h"
 #include "models/weights_file.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { SIDE = SUMI__DIGIT_SIDE, PIXELS = SIDE * SIDE, DEFAULT_BATCH = 128, MAX_BATCH = 65536, MAX_STEPS = 100000 };
@@ -208,12 +210,21 @@ done:
   return status;
 }
 
+static sumi_status no_sampler(sumi_context *ctx, const char *name) {
+  char shown[SUMI__QUOTE_MAX], list[640] = "";
+  for (size_t i = 0; i < sumi_sampler_count(); i++) {
+    const size_t used = strlen(list);
+    if (sumi_sampler_at(i)->digits)
+      snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", sumi_sampler_at(i)->name);
+  }
+  return sumi__fail(ctx, SUMI_NOT_FOUND, "there is no sampler %s; expected one of: %s", sumi__quote(shown, name), list);
+}
+
 static sumi_status check_options(const sumi_digits *m, const sumi_sample_options *o, const sumi__sampler **sampler) {
   sumi_status status = SUMI_OK;
   sumi_context *ctx = m->ctx;
   *sampler = sumi__sampler_find(o->sampler);
-  SUMI_CHECK(ctx, *sampler, SUMI_NOT_FOUND, "there is no sampler '%.64s'; the first of the list is '%s'", o->sampler,
-             sumi_sampler_at(0)->name);
+  if (!*sampler) return no_sampler(ctx, o->sampler);
   SUMI_CHECK(ctx, (*sampler)->info.digits, SUMI_INVALID, "the sampler '%s' is not for models of a continuous time",
              (*sampler)->info.name);
   SUMI_CHECK(ctx, o->count >= 1 && o->count <= (int64_t)1 << 24, SUMI_INVALID,
@@ -261,7 +272,7 @@ sumi_status sumi_digits_sample(sumi_digits *m, const sumi_sample_options *option
     double evaluations = 0.0;
     s.count = sumi__min_i64(batch, options->count - s.first);
     SUMI_TRY(draw_batch(&s, levels, steps, &process, pictures + s.first * PIXELS, &evaluations));
-    total += evaluations * (double)s.count;
+    total += evaluations * (double)s.count * (guided(&s) ? 2.0 : 1.0); /* with the label and without */
   }
   m->evaluations = total / (double)options->count;
 done:
