@@ -45,6 +45,5 @@ sumi_status cli_read_rgb(const cli *c, const char *path, int64_t *width, int64_t
 /* (height, width, 3) floats in [0, 1] as a file. */
 sumi_status cli_write_rgb(const cli *c, const char *path, const float *picture, int64_t width, int64_t height,
                           const char *parameters);
-void cli_rgb_bytes(const float *picture, int64_t count, uint8_t *out);
 
 #endif

@@ -8,23 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const cli_command cli_bench_ops, cli_bench_text, cli_bench_train_digits, cli_bench_unet, cli_bench_vae,
-    cli_eval_digits, cli_eval_score, cli_inspect, cli_plot_forward, cli_plot_loss, cli_plot_reverse, cli_plot_schedules,
-    cli_sample, cli_train, cli_txt2img, cli_img2img, cli_inpaint, cli_encode, cli_decode, cli_embed, cli_noise,
-    cli_tokenize;
+#define CLI_COMMAND(name) extern const cli_command cli_##name;
+#include "commands.def"
+#undef CLI_COMMAND
 
 const cli_command *const cli_commands[] = {
-    &cli_txt2img,        &cli_img2img,
-    &cli_inpaint,        &cli_encode,
-    &cli_decode,         &cli_embed,
-    &cli_tokenize,       &cli_noise,
-    &cli_train,          &cli_sample,
-    &cli_eval_digits,    &cli_eval_score,
-    &cli_inspect,        &cli_plot_loss,
-    &cli_plot_schedules, &cli_plot_forward,
-    &cli_plot_reverse,   &cli_bench_ops,
-    &cli_bench_unet,     &cli_bench_vae,
-    &cli_bench_text,     &cli_bench_train_digits,
+#define CLI_COMMAND(name) &cli_##name,
+#include "commands.def"
+#undef CLI_COMMAND
 };
 const size_t cli_command_count = sizeof cli_commands / sizeof *cli_commands;
 

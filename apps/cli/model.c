@@ -55,20 +55,13 @@ sumi_status cli_read_rgb(const cli *c, const char *path, int64_t *width, int64_t
   return *out ? SUMI_OK : cli_fail(c, SUMI_NO_MEMORY, "out of memory");
 }
 
-void cli_rgb_bytes(const float *picture, int64_t count, uint8_t *out) {
-  for (int64_t i = 0; i < count; i++) {
-    const float x = picture[i];
-    out[i] = !(x > 0.0f) ? 0 : x >= 1.0f ? 255 : (uint8_t)(x * 255.0f + 0.5f);
-  }
-}
-
 sumi_status cli_write_rgb(const cli *c, const char *path, const float *picture, int64_t width, int64_t height,
                           const char *parameters) {
   const sumi_png_text note = {"parameters", parameters};
   sumi_image image = {.width = width, .height = height, .channels = 3};
   image.pixels = malloc((size_t)(width * height * 3));
   if (!image.pixels) return cli_fail(c, SUMI_NO_MEMORY, "out of memory");
-  cli_rgb_bytes(picture, width * height * 3, image.pixels);
+  sumi_pixels_from_floats(picture, (size_t)(width * height * 3), image.pixels);
   const sumi_status status =
       cli_report(c, sumi_png_write(c->context, path, &image, parameters ? &note : NULL, parameters ? 1 : 0));
   free(image.pixels);

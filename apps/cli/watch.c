@@ -35,7 +35,7 @@ static sumi_status add_frame(cli_watch *w, const float *picture, int64_t width, 
   uint8_t *pixels = malloc((size_t)(width * height * 3));
   if (!pixels) return cli_fail(w->c, SUMI_NO_MEMORY, "out of memory");
   sumi_status status = w->frames ? SUMI_OK : begin_animation(w, width, height);
-  cli_rgb_bytes(picture, width * height * 3, pixels);
+  sumi_pixels_from_floats(picture, (size_t)(width * height * 3), pixels);
   if (status == SUMI_OK) status = cli_report(w->c, sumi_animation_add(w->frames, pixels, last ? 2000 : 0));
   free(pixels);
   return status;

@@ -88,6 +88,9 @@ typedef struct sumi_image {
   uint8_t *pixels;
 } sumi_image;
 
+/* Samples as floats in [0, 1] (clamped; NaN is 0), rounded to bytes. Thread-safe. */
+SUMI_API void sumi_pixels_from_floats(const float *values, size_t count, uint8_t *pixels);
+
 /* A note inside a PNG, such as the prompt under the keyword "parameters". */
 typedef struct sumi_png_text {
   const char *key;  /* 1 to 79 characters of printable ASCII, no space at either end or doubled */

@@ -311,3 +311,10 @@ void sumi_image_free(sumi_context *ctx, sumi_image *image) {
   sumi__free(ctx, image->pixels);
   *image = (sumi_image){0};
 }
+
+void sumi_pixels_from_floats(const float *values, size_t count, uint8_t *pixels) {
+  for (size_t i = 0; i < count; i++) {
+    const float x = values[i];
+    pixels[i] = !(x > 0.0f) ? 0 : x >= 1.0f ? 255 : (uint8_t)(x * 255.0f + 0.5f);
+  }
+}
