@@ -153,6 +153,100 @@ static void programs_share_what_is_packed(void **state) {
   sumi_weights_free(w);
 }
 
+/* ---- What is kept, and what comes again in each run ---- */
+
+enum { WIDTH = 256, ROWS_OF_X = 40 };
+
+/* x through four matrices and a bias that lie in a file. */
+typedef struct chain {
+  uint16_t file[4 * WIDTH * WIDTH + WIDTH];
+  sumi_weights *weights;
+  sumi_backend *backend;
+} chain;
+
+static void chain_open(chain *c, sumi_context *ctx) {
+  const sumi_shape shape = SUMI_SHAPE(WIDTH, WIDTH), bias = SUMI_SHAPE(WIDTH);
+  for (int i = 0; i < 4 * WIDTH * WIDTH + WIDTH; i++) {
+    const float value = ((float)(i * 29 % 97) / 48.0f - 1.0f) / 8.0f;
+    sumi__from_f32(&c->file[i], SUMI_F16, &value, 1);
+  }
+  assert_int_equal(sumi_weights_create(ctx, &c->weights), SUMI_OK);
+  assert_int_equal(sumi_backend_cpu(ctx, &c->backend), SUMI_OK);
+  for (int k = 0; k < 5; k++)
+    assert_int_equal(sumi__weights_lend(c->weights, (const char *[]){"0", "1", "2", "3", "bias"}[k], SUMI_F16,
+                                        c->file + k * WIDTH * WIDTH, false, k < 4 ? shape : bias, SUMI__LAYOUT_PLAIN),
+                     SUMI_OK);
+}
+
+static void chain_close(chain *c) {
+  sumi_weights_free(c->weights);
+  sumi_backend_free(c->backend);
+}
+
+/* Compiled with so much room for parameters; `out` takes the result of a second run. */
+static sumi_program_info chain_run(chain *c, sumi_context *ctx, size_t room, float *out, sumi_program **kept) {
+  sumi_graph *g;
+  sumi_program *p;
+  assert_int_equal(sumi_graph_create(ctx, &g), SUMI_OK);
+  sumi_tensor *x = sumi_input(g, "x", SUMI_F32, SUMI_SHAPE(ROWS_OF_X, WIDTH)), *y = x;
+  for (int k = 0; k < 4; k++)
+    y = sumi_linear(g, y, sumi_param(g, c->weights, (const char *[]){"0", "1", "2", "3"}[k]),
+                    k == 3 ? sumi_param(g, c->weights, "bias") : NULL);
+  const sumi_compile_options how = {.frozen = true, .max_weight_bytes = room};
+  assert_int_equal(sumi_compile(c->backend, g, 1, &y, &how, &p), SUMI_OK);
+  float *values = sumi_data(p, x);
+  for (int i = 0; i < ROWS_OF_X * WIDTH; i++) values[i] = (float)(i * 37 % 101) / 50.0f - 1.0f;
+  for (int run = 0; run < 2; run++) assert_int_equal(sumi_run(p), SUMI_OK);
+  assert_int_equal(sumi_get(p, y, out), SUMI_OK);
+  const sumi_program_info info = sumi_program_describe(p);
+  if (kept)
+    *kept = p;
+  else
+    sumi_program_free(p);
+  sumi_graph_free(g);
+  return info;
+}
+
+/* However little room there is, the result is the same, and what is kept fits. */
+static void parameters_keep_to_their_room(void **state) {
+  static float whole[ROWS_OF_X * WIDTH], part[ROWS_OF_X * WIDTH];
+  static chain c;
+  const size_t matrix = sizeof(float) * WIDTH * WIDTH, small = sizeof(float) * WIDTH;
+  chain_open(&c, *state);
+  sumi_program_info info = chain_run(&c, *state, 0, whole, NULL);
+  assert_int_equal(info.lent_bytes, sizeof c.file);
+  assert_int_equal(info.packed_bytes + info.fixed_bytes, 4 * matrix + small);
+  assert_int_equal(info.input_bytes, sizeof whole);
+  assert_int_equal(info.streamed_bytes, 0);
+  for (size_t n = 0; n < 4; n++) {
+    info = chain_run(&c, *state, n * matrix + small, part, NULL);
+    assert_int_equal(info.packed_bytes + info.fixed_bytes, n * matrix + small);
+    assert_int_equal(info.streamed_bytes, (4 - n) * matrix / 2);
+    assert_memory_equal(whole, part, sizeof whole);
+  }
+  assert_int_equal(sumi__weights_packed_bytes(c.weights), 0);
+  chain_close(&c);
+}
+
+/* What one program has packed, another one takes without reading the file: values that are changed there (which
+ * nobody may do) go unseen. Biases, which are not packed, are shared as well. */
+static void packed_parameters_are_not_read_again(void **state) {
+  static float first[ROWS_OF_X * WIDTH], second[ROWS_OF_X * WIDTH];
+  static chain c;
+  sumi_program *p;
+  chain_open(&c, *state);
+  const sumi_program_info info = chain_run(&c, *state, 0, first, &p);
+  const size_t bytes = sumi__weights_packed_bytes(c.weights);
+  assert_int_equal(bytes, info.packed_bytes + info.fixed_bytes);
+  memset(c.file, 0, sizeof c.file);
+  chain_run(&c, *state, 0, second, NULL);
+  assert_memory_equal(first, second, sizeof first);
+  assert_int_equal(sumi__weights_packed_bytes(c.weights), bytes);
+  sumi_program_free(p);
+  assert_int_equal(sumi__weights_packed_bytes(c.weights), 0);
+  chain_close(&c);
+}
+
 /* A square matrix and its transpose are packed from the same bytes, into layouts that look the same. */
 static void both_ways_through_a_square(void **state) {
   enum { SIDES = 48, ROWS = 40 };
@@ -242,6 +336,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(gives_what_copies_give, setup, teardown),
       cmocka_unit_test_setup_teardown(programs_share_what_is_packed, setup, teardown),
+      cmocka_unit_test_setup_teardown(parameters_keep_to_their_room, setup, teardown),
+      cmocka_unit_test_setup_teardown(packed_parameters_are_not_read_again, setup, teardown),
       cmocka_unit_test_setup_teardown(both_ways_through_a_square, setup, teardown),
       cmocka_unit_test_setup_teardown(threads_share_a_set, setup, teardown),
       cmocka_unit_test_setup_teardown(other_types_are_refused, setup, teardown),

@@ -150,6 +150,32 @@ done:
   return status;
 }
 
+/* Two matrices in a "file", of which one is kept and one comes again in each run. */
+static sumi_status lent_scenario(sumi_context *ctx, sumi_backend *backend) {
+  enum { SIDES = 192 };
+  static uint16_t file[2][SIDES * SIDES];
+  sumi_graph *g = NULL;
+  sumi_weights *weights = NULL;
+  sumi_program *p = NULL;
+  sumi_status status = SUMI_OK;
+  SUMI_TRY(sumi_graph_create(ctx, &g));
+  SUMI_TRY(sumi_weights_create(ctx, &weights));
+  for (int k = 0; k < 2; k++)
+    SUMI_TRY(sumi__weights_lend(weights, k ? "b" : "a", SUMI_F16, file[k], false, SUMI_SHAPE(SIDES, SIDES),
+                                SUMI__LAYOUT_PLAIN));
+  sumi_tensor *y = sumi_input(g, "x", SUMI_F32, SUMI_SHAPE(40, SIDES));
+  for (int k = 0; k < 2; k++) y = sumi_linear(g, y, sumi_param(g, weights, k ? "b" : "a"), NULL);
+  const sumi_compile_options how = {.frozen = true, .max_weight_bytes = SIDES * SIDES * 5};
+  SUMI_TRY(sumi_compile(backend, g, 1, &y, &how, &p));
+  assert_int_equal(sumi_program_describe(p).streamed_bytes, sizeof file[1]);
+  SUMI_TRY(sumi_run(p));
+done:
+  sumi_program_free(p);
+  sumi_graph_free(g);
+  sumi_weights_free(weights);
+  return status;
+}
+
 static sumi_status trained_f32(sumi_context *c, sumi_backend *b) { return network_scenario(c, b, SUMI_F32, false); }
 static sumi_status trained_bf16(sumi_context *c, sumi_backend *b) { return network_scenario(c, b, SUMI_BF16, false); }
 static sumi_status frozen_f32(sumi_context *c, sumi_backend *b) { return network_scenario(c, b, SUMI_F32, true); }
@@ -166,6 +192,7 @@ static void networks_run_out(void **state) {
   assert_true(sweep(trained_bf16, "trained in bf16") > 40);
   assert_true(sweep(frozen_f32, "frozen in f32") > 30);
   assert_true(sweep(frozen_bf16, "frozen in bf16") > 30);
+  assert_true(sweep(lent_scenario, "lent by a file") > 20);
 }
 
 int main(void) {

@@ -245,6 +245,10 @@ typedef struct sumi_compile_options {
   /* Run the naive reference kernels and fuse nothing: slow, for checking. */
   bool reference;
   sumi_winograd winograd;
+  /* Of a frozen program over weights that lie in a file: the bytes of them, packed, that it may keep, in the order in
+   * which it needs them; 0: no limit. Others are read from the file, converted and packed anew in each run, which costs
+   * time (sumi_program_info.streamed_bytes says how many). Weights of less than 64 KB are always kept. */
+  size_t max_weight_bytes;
 } sumi_compile_options;
 
 /* Compiles the outputs (and what they need) into a program, which does not refer to the graph any more. options may
@@ -268,8 +272,14 @@ typedef struct sumi_program_info {
   size_t arena_bytes;       /* intermediate values, as placed */
   size_t lower_bound_bytes; /* the most that is alive at once, in the program's order */
   size_t scratch_bytes;     /* the largest workspace of a kernel, shared by all */
-  size_t packed_bytes;      /* weights in the kernels' own layout */
-  double flops;             /* of matrix products and convolutions, in a run */
+  size_t input_bytes;       /* inputs */
+  /* Weights in the kernels' own layout, and weights and values made of them that runs read as they are. Programs over
+   * the same weights of a file share both, so that sums over programs count them more than once. */
+  size_t packed_bytes, fixed_bytes;
+  /* Weights in a file, in its type: all that the program is made of, and those read in each run for want of room. Their
+   * pages are given back to the system after reading, and are not held by the process. */
+  size_t lent_bytes, streamed_bytes;
+  double flops; /* of matrix products and convolutions, in a run */
 } sumi_program_info;
 SUMI_API sumi_program_info sumi_program_describe(const sumi_program *p);
 

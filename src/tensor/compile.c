@@ -36,8 +36,6 @@ static sumi_status fuse(sumi_program *p) {
   return status;
 }
 
-static bool node_is_view(const sumi__node *n, size_t *offset) { return n->op->view && n->op->view(n, offset); }
-
 /* Decides for every tensor whose memory it is and whether it ever changes. */
 static sumi_status classify(sumi_program *p, bool frozen) {
   p->values = sumi__alloc_array(p->ctx, (size_t)p->g->n_tensors, sizeof *p->values);
@@ -61,50 +59,10 @@ static sumi_status classify(sumi_program *p, bool frozen) {
       else
         v->place = fixed ? SUMI__PLACE_OWN : SUMI__PLACE_ARENA;
     }
-    if (!node_is_view(n, &offset)) continue;
+    if (!sumi__node_is_view(n, &offset)) continue;
     sumi__value *v = sumi__value_of(p, n->outputs[0]), *of = sumi__value_of(p, n->inputs[0]);
     v->root = of->root;
     v->view_offset = of->view_offset + offset;
-  }
-  return SUMI_OK;
-}
-
-static sumi_status choose_kernel(sumi_program *p, sumi__step *s, const sumi_compile_options *options) {
-  static const sumi__kernel *const none[] = {NULL};
-  const sumi__node *n = s->call.node;
-  const sumi__kernel *const *list = options->reference ? none : p->backend->kernels(p->backend, n->op);
-  sumi__prep fresh = {.ctx = p->ctx, .node = n, .options = options, .threads = p->ctx->threads};
-  for (int i = 0; i < n->n_inputs; i++) fresh.fixed[i] = sumi__root_of(p, n->inputs[i])->fixed;
-  for (;; list++) {
-    const sumi__kernel *kernel = *list ? *list : &sumi__reference_kernel;
-    s->prep = fresh;
-    if (!kernel->supports || kernel->supports(&s->prep)) {
-      sumi_status status = kernel->prepare ? kernel->prepare(&s->prep) : SUMI_OK;
-      if (status == SUMI_OK) s->kernel = kernel;
-      if (status == SUMI_OK || status != SUMI_UNSUPPORTED) return status;
-    }
-    if (!*list) break;
-  }
-  return sumi__fail(p->ctx, SUMI_UNSUPPORTED, "operator %s has no kernel on backend %s", s->call.node->op->name,
-                    p->backend->name);
-}
-
-static sumi_status make_steps(sumi_program *p, const sumi_compile_options *options) {
-  p->steps = sumi__alloc_array(p->ctx, p->g->n_nodes, sizeof *p->steps);
-  if (!p->steps) return SUMI_NO_MEMORY;
-  for (size_t k = 0; k < p->g->n_nodes; k++) {
-    const sumi__node *n = p->g->nodes[k];
-    size_t offset;
-    if ((n->op->flags & SUMI__OP_LEAF) || node_is_view(n, &offset)) continue;
-    sumi__step *s = &p->steps[p->n_steps++];
-    s->call = (sumi__call){.ctx = p->ctx, .node = n, .threads = p->ctx->threads};
-    s->fixed = sumi__value_of(p, n->outputs[0])->fixed;
-    sumi_status status = choose_kernel(p, s, options);
-    if (status != SUMI_OK) return status;
-    s->call.state = s->prep.state;
-    s->prep.options = NULL; /* the caller's */
-    if (!s->fixed) p->info.flops += n->op->flops ? n->op->flops(n) : 0.0;
-    if (!s->fixed) p->info.steps++;
   }
   return SUMI_OK;
 }
@@ -200,6 +158,7 @@ static sumi_status allocate_values(sumi_program *p) {
       if (v->root != n->outputs[i]) continue;
       if (v->place == SUMI__PLACE_ARENA) v->data = p->arena + p->buffers[v->buffer].offset;
       if (v->place != SUMI__PLACE_OWN || v->fixed) continue;
+      p->info.input_bytes += sumi__tensor_bytes(n->outputs[i]);
       v->data = sumi__alloc_zero(p->ctx, sumi__tensor_bytes(n->outputs[i]));
       if (!v->data) return SUMI_NO_MEMORY;
     }
@@ -274,7 +233,7 @@ sumi_status sumi_compile(sumi_backend *backend, sumi_graph *g, int n, sumi_tenso
   if (status == SUMI_OK) status = make_ports(p, g, map, n, outputs);
   if (status == SUMI_OK && backend->fuses && !chosen.reference) status = fuse(p);
   if (status == SUMI_OK) status = classify(p, chosen.frozen);
-  if (status == SUMI_OK) status = make_steps(p, &chosen);
+  if (status == SUMI_OK) status = sumi__make_steps(p, &chosen);
   if (status == SUMI_OK) status = plan_memory(p);
   if (status == SUMI_OK) status = allocate(p);
   if (status == SUMI_OK) status = sumi__compute_fixed(p);

@@ -13,7 +13,11 @@ void sumi_program_free(sumi_program *p) {
   }
   for (int t = 0; p->values && t < p->g->n_tensors; t++) {
     sumi__value *v = &p->values[t];
-    if (v->root && v->root->id == t && v->place == SUMI__PLACE_OWN) sumi__free(p->ctx, v->data);
+    if (!v->root || v->root->id != t || v->place != SUMI__PLACE_OWN) continue;
+    if (v->shared)
+      sumi__weights_release(v->sharer, v->shared);
+    else
+      sumi__free(p->ctx, v->data);
   }
   sumi__free(p->ctx, p->arena);
   sumi__free(p->ctx, p->scratch);

@@ -3,8 +3,8 @@
 #define SUMI_SRC_TENSOR_PROGRAM_H
 
 #include "tensor/backend.h"
+#include "tensor/load.h"
 #include "tensor/passes.h"
-#include "tensor/weights.h"
 
 /* Where a tensor's bytes are. */
 typedef enum sumi__place {
@@ -20,6 +20,8 @@ typedef struct sumi__value {
   bool fixed;         /* never changes after compilation */
   int buffer;         /* in the arena: index of its buffer */
   void *data;
+  sumi__pack *shared; /* whose memory it is, if programs share it, and the set that it is of */
+  sumi_weights *sharer;
 } sumi__value;
 
 typedef struct sumi__step {
@@ -63,12 +65,23 @@ static inline sumi__value *sumi__root_of(const sumi_program *p, const sumi_tenso
   return sumi__value_of(p, sumi__value_of(p, t)->root);
 }
 
+static inline bool sumi__node_is_view(const sumi__node *n, size_t *offset) {
+  return n->op->view && n->op->view(n, offset);
+}
+
+/* A step with a kernel for each node that needs one. Parameters beyond options->max_weight_bytes lose their place among
+ * the fixed values. */
+sumi_status sumi__make_steps(sumi_program *p, const sumi_compile_options *options);
+
 /* Gives the step its pointers. */
 sumi_status sumi__step_resolve(sumi_program *p, sumi__step *step);
 /* Runs one step: packing first, then the kernel. */
 sumi_status sumi__step_run(sumi__step *step);
 /* Frees what the step has packed for itself and lets go of what it shares. */
 void sumi__step_release_packed(sumi_program *p, sumi__step *step);
+
+/* The lent parameter whose values a tensor has, and nothing else; NULL if it is computed. */
+const sumi__load_attrs *sumi__lent_by(const sumi_program *p, const sumi_tensor *t);
 
 /* Computes what never changes, packs what kernels want packed, and keeps of all that only what runs will read: fixed
  * steps are taken out of the program. */

@@ -11,4 +11,5 @@ list(APPEND SUMI_SOURCES
   src/tensor/program.c
   src/tensor/reference.c
   src/tensor/shape.c
+  src/tensor/steps.c
   src/tensor/weights.c)

@@ -46,15 +46,19 @@ sumi_shape sumi__weight_file_shape(const sumi__weight *w);
 void sumi__weight_from_file_order(const sumi__weight *w, float *ours, const float *file);
 void sumi__weight_to_file_order(const sumi__weight *w, float *file, const float *ours);
 
-/* ---- Packed copies of lent members, shared by all programs over the set ---------------------------------------- */
+/* ---- Packed copies of lent members, shared by all programs over the set ----------------------------------------
+ *
+ * They are the set's: the memory comes from the hooks of its context, whichever context's program asked first, and goes
+ * with the last program that uses them. So a program has to be freed before the set, and nothing else ties the contexts
+ * of several threads together. */
 
 /* What makes two packed copies the same bytes. */
 typedef struct sumi__pack_key {
-  const void *data; /* of the lent member */
-  sumi_dtype dtype; /* that it was converted to before */
-  size_t bytes;     /* of the packed copy */
-  const void *kernel;
-  uint64_t layout; /* the kernel's own description, see sumi__prep */
+  const void *data;   /* of the lent member */
+  sumi_dtype dtype;   /* that it was converted to before */
+  size_t bytes;       /* of the packed copy */
+  const void *kernel; /* NULL: a copy in our order */
+  uint64_t layout;    /* the kernel's own description, see sumi__prep */
 } sumi__pack_key;
 
 typedef struct sumi__pack sumi__pack;
