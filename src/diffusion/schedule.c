@@ -204,7 +204,6 @@ sumi_status sumi__schedule_make(sumi_context *ctx, const sumi__ddpm *ddpm, const
   SUMI_TRY(choose_kind(ctx, o, habits, &p.kind));
   if (steps >= 1) choose_range(&p);
   SUMI_TRY(check(ctx, &p, sampler));
-  out->process = sumi__ddpm_process(ddpm, final_sigma(&p));
   out->levels = sumi__alloc_array(ctx, (size_t)steps + 2, sizeof *out->levels);
   if (!out->levels) return SUMI_NO_MEMORY;
   sumi__noise_level *levels = out->levels;
@@ -212,6 +211,8 @@ sumi_status sumi__schedule_make(sumi_context *ctx, const sumi__ddpm *ddpm, const
   if (drop) p.steps = steps + 1;
   for (int i = 0; i < steps; i++) levels[i] = level_at(&p, i);
   p.steps = steps;
+  /* The published points of a schedule may end below the first timestep's noise. */
+  out->process = sumi__ddpm_process(ddpm, fmin(final_sigma(&p), levels[steps - 1].sigma));
   if (habits->grid == SUMI__GRID_STRIDE && p.kind == KIND_NORMAL) out->stride = ddpm->count / steps;
   out->initial_scale = initial_scale(&p, sampler, levels);
   if (habits->twice_second && steps > 1) {

@@ -10,7 +10,7 @@ torch's from SEED: first what the sampling begins with, then what its steps draw
   NAME      (steps + 1, 8) the first 8 numbers of the state before the first step and after each
   NAME/t    the timestep that each evaluation of the network was told
 
-NAME says what the case is, in words `key=value` that tests/samplers_test.c reads. Where diffusers has the sampler, it is
+and sigmas/BETAS, all sigmas of a training with such betas. NAME says what the case is, in words `key=value` that tests/samplers_test.c reads. Where diffusers has the sampler, it is
 the reference. k-diffusion is it for `convention=k`, and for what diffusers does not have.
 """
 
@@ -238,6 +238,18 @@ def all_diffusers():
     diffusers_case("ddim", mask="noised", first=5, prediction="v")
 
 
+def all_tables():
+    tables = {
+        "scaled_linear": SD,
+        "linear": dict(SD, beta_schedule="linear"),
+        "cosine": dict(SD, beta_schedule="squaredcos_cap_v2"),
+        "zero_snr": dict(SD, rescale_betas_zero_snr=True),
+    }
+    for name, config in tables.items():
+        abar = d.EulerDiscreteScheduler(**config).alphas_cumprod
+        results["sigmas/" + name] = ((1 - abar) / abar) ** 0.5
+
+
 # ---- k-diffusion ----
 
 
@@ -385,6 +397,7 @@ def all_k():
 def main():
     all_diffusers()
     all_k()
+    all_tables()
     out = Path(sys.argv[1] if len(sys.argv) > 1 else "tests/golden/samplers.safetensors")
     save_file(results, out)
     print(f"{out}: {len(results) // 2} cases, {out.stat().st_size} bytes")
