@@ -107,21 +107,41 @@ static void find_largest(const block *b, int64_t tile, int64_t span, float *most
   }
 }
 
+#if defined(SUMI__SIMD_PAIRS)
+/* Scores become weights of bf16, in place; the span is a whole number of vectors, which go two by two. */
+static inline __attribute__((always_inline)) float weigh_pairs(float *scores, int64_t span, float factor, float base) {
+  const float offset = factor * base;
+  uint16_t *weights = (uint16_t *)(void *)scores;
+  vf total = vzero(), other = vzero();
+  int64_t j = 0;
+  for (; j + 2 * V <= span; j += 2 * V) {
+    const vf a = vexp2_below(vload(scores + j) * factor - offset, true);
+    const vf b = vexp2_below(vload(scores + j + V) * factor - offset, true);
+    total += a;
+    other += b;
+    _mm512_storeu_si512(weights + j, (__m512i)_mm512_cvtne2ps_pbh((__m512)b, (__m512)a));
+  }
+  if (j < span) {
+    const vf a = vexp2_below(vload(scores + j) * factor - offset, true);
+    total += a;
+    _mm256_storeu_si256((__m256i *)(void *)(weights + j), (__m256i)_mm512_cvtneps_pbh((__m512)a));
+  }
+  return vsum(total + other);
+}
+#endif
+
 /* Scores become weights, in place. Returns their sum. */
-static inline __attribute__((always_inline)) float weigh(float *scores, int64_t span, float factor, float base,
-                                                         bool pairs) {
+static float weigh(float *scores, int64_t span, float factor, float base, bool pairs) {
   const float offset = factor * base;
   vf total = vzero();
-  for (int64_t j = 0; j < span; j += V) {
-    const vf weight = vexp2_below(vload(scores + j) * factor - offset, pairs);
-    total += weight;
 #if defined(SUMI__SIMD_PAIRS)
-    if (pairs) {
-      _mm256_storeu_si256((__m256i *)(void *)((uint16_t *)(void *)scores + j),
-                          (__m256i)_mm512_cvtneps_pbh((__m512)weight));
-      continue;
-    }
+  if (pairs) return weigh_pairs(scores, span, factor, base);
+#else
+  (void)pairs;
 #endif
+  for (int64_t j = 0; j < span; j += V) {
+    const vf weight = vexp2_below(vload(scores + j) * factor - offset, false);
+    total += weight;
     vstore(scores + j, weight);
   }
   return vsum(total);
@@ -132,8 +152,7 @@ static void soften(const sumi__attention_plan *p, const block *b, int64_t row, i
   find_largest(b, p->tile, span, b->most + row, b->sum + row, base, shrink);
   for (int r = 0; r < PANEL_ROWS; r++) {
     float *scores = b->scores + r * p->tile, *out = b->out + (row + r) * p->padded;
-    b->sum[row + r] +=
-        p->pairs ? weigh(scores, span, b->factor, base[r], true) : weigh(scores, span, b->factor, base[r], false);
+    b->sum[row + r] += weigh(scores, span, b->factor, base[r], p->pairs);
     if (shrink[r] == 1.0f) continue;
     for (int64_t i = 0; i < p->padded; i += V) vstore(out + i, shrink[r] * vload(out + i));
   }
