@@ -148,6 +148,10 @@ expect 0 'PNG, 900 x 540, RGB' inspect loss.png
 expect 7 'no column `lost`' plot loss attention --column lost
 expect 6 'nowhere/log.csv' plot loss nowhere
 expect 0 'schedules.png' plot schedules
+expect 0 'karras: sigma 14.61' plot schedules --sampler 'DPM++ 2M' --steps 12 --timesteps -o levels.png
+expect 0 'normal: sigma' plot schedules --sampler pndm --spacing trailing --convention k-diffusion -o levels.png
+expect 8 'magic' plot schedules --sampler magic
+expect 2 '' plot schedules --sampler ode-rk45
 expect 0 'forward.png' plot forward --count 20 --steps 100
 expect 0 'ends.png' plot reverse --count 500 --steps 100 --histogram ends.png
 expect 0 'conv1.weight' inspect attention/model/unet/diffusion_pytorch_model.safetensors --stats

@@ -1,48 +1,8 @@
-/* sumi plot schedules, forward and reverse: what noise does over time. */
-#include "sampling.h"
+/* sumi plot forward and reverse: diffusion in one dimension. */
+#include "cli.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/* ---- Schedules ---- */
-
-typedef struct schedule_arguments {
-  const char *out;
-  double sigma;
-} schedule_arguments;
-
-static const schedule_arguments schedule_defaults = {.out = "schedules.png", .sigma = 25};
-static const cli_option schedule_options[] = {
-    {"out", 'o', CLI_TEXT, offsetof(schedule_arguments, out), "FILE", "the PNG to write", 0, 0, NULL},
-    {"sigma", 0, CLI_REAL, offsetof(schedule_arguments, sigma), "S", "of the process dx = S^t dw", 1.001, 1000, NULL},
-};
-
-static sumi_status run_schedules(cli *c, const void *arguments, int operand_count, char **operands) {
-  enum { POINTS = 400 };
-  (void)operand_count, (void)operands;
-  const schedule_arguments *a = arguments;
-  const sumi_status writable = cli_check_output(c, "--out", a->out, "png");
-  if (writable != SUMI_OK) return writable;
-  static double t[POINTS], g[POINTS], deviation[POINTS];
-  for (int i = 0; i < POINTS; i++) {
-    t[i] = (i + 1) / (double)POINTS;
-    g[i] = pow(a->sigma, t[i]);
-    deviation[i] = cli_noise_std(a->sigma, t[i]);
-  }
-  const sumi_plot_series series[] = {
-      {.x = t, .y = g, .count = POINTS, .label = "g(t) = sigma^t, the noise that flows in"},
-      {.x = t, .y = deviation, .count = POINTS, .label = "std(t), the noise so far"}};
-  const sumi_plot plot = {.title = "the variance-exploding process",
-                          .x_label = "t",
-                          .y_label = "standard deviation",
-                          .series = series,
-                          .series_count = 2,
-                          .log_y = true};
-  const sumi_status status = cli_report(c, sumi_plot_write(c->context, a->out, &plot));
-  if (status == SUMI_OK) printf("%s\n", a->out);
-  return status;
-}
 
 /* ---- One dimension ---- */
 
@@ -169,18 +129,6 @@ static sumi_status run_reverse(cli *c, const void *arguments, int operand_count,
   (void)operand_count, (void)operands;
   return run_demo(c, arguments, false);
 }
-
-const cli_command cli_plot_schedules = {
-    .name = "plot schedules",
-    .operand = "",
-    .summary = "draw how much noise there is over time",
-    .details = "",
-    .options = schedule_options,
-    .option_count = sizeof schedule_options / sizeof *schedule_options,
-    .defaults = &schedule_defaults,
-    .arguments_bytes = sizeof schedule_defaults,
-    .run = run_schedules,
-};
 
 const cli_command cli_plot_forward = {
     .name = "plot forward",

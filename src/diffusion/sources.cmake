@@ -29,5 +29,4 @@ list(APPEND SUMI_SOURCES
   src/diffusion/samplers/tcd.c
   src/diffusion/samplers/unipc.c
   src/diffusion/schedule.c
-  src/diffusion/scheduler_config.c
   src/diffusion/ve_sde.c)

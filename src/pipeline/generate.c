@@ -295,7 +295,7 @@ static sumi_status sample(job *j) {
                                 .count = j->count,
                                 .size = j->size,
                                 .options = j->how.sampler_options,
-                                .lower_order_final = true,
+                                .lower_order_final = j->how.schedule.convention == SUMI_CONVENTION_DIFFUSERS,
                                 .mask = j->how.mask && !inpainting_model(j) ? &mask : NULL,
                                 .noise = draw_noise,
                                 .noise_user = j,

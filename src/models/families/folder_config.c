@@ -305,7 +305,7 @@ static sumi_status read_schedule(sumi_context *ctx, const char *folder, sumi__mo
   SUMI_TRY(get_choice(&r, "timestep_spacing", spacings, "leading, trailing, linspace", &spacing));
   o->spacing = (sumi_spacing)spacing;
   SUMI_TRY(get_int(&r, "steps_offset", 0, 1000, &o->steps_offset));
-  if (sumi__json_find(r.root, "steps_offset") && o->steps_offset == 0) o->steps_offset = -1;
+  if (o->steps_offset == 0) o->steps_offset = 1; /* as diffusers' pipelines take it, whatever an old file says */
 done:
   sumi__json_free(r.json);
   return status;
