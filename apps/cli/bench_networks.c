@@ -64,20 +64,21 @@ static void print_mode(const arguments *a, const char *network, const sumi_machi
                        const sumi_bench_mode *mode, const sumi_bench_result *r, FILE *json) {
   const double peak = mode->compute == SUMI_BF16 ? machine->bf16_flops : machine->f32_flops;
   const double share = r->program.flops / r->median_seconds / peak;
-  printf("%-5s %-8s %9.3f s %9.3f s %9.1f %7.0f%% %9.0f %9.0f %9.0f %9.2e\n", sumi_dtype_name(mode->compute),
+  printf("%-5s %-8s %9.3f s %9.3f s %9.1f %7.0f%% %9.0f %9.0f %9.0f %9.2e %7.2f s\n", sumi_dtype_name(mode->compute),
          winograds[mode->winograd], r->median_seconds, r->best_seconds, r->program.flops / r->median_seconds * 1e-9,
          share * 100.0, (double)r->program.arena_bytes * 1e-6, (double)r->program.scratch_bytes * 1e-6,
-         (double)r->program.packed_bytes * 1e-6, r->error);
+         (double)r->program.packed_bytes * 1e-6, r->error, r->compile_seconds);
   if (json)
     fprintf(json,
             "{\"commit\": \"%s\", \"network\": \"%s\", \"side\": %lld, \"batch\": %lld, \"dtype\": \"%s\", "
             "\"winograd\": \"%s\", \"isa\": \"%s\", \"threads\": %d, \"median_seconds\": %.6g, \"best_seconds\": %.6g, "
+            "\"compile_seconds\": %.6g, "
             "\"flops\": %.9g, \"peak_flops\": %.9g, \"arena_bytes\": %zu, \"scratch_bytes\": %zu, \"packed_bytes\": "
             "%zu, \"error\": %.4g}\n",
             a->commit, network, (long long)a->side, (long long)a->batch, sumi_dtype_name(mode->compute),
             winograds[mode->winograd], machine->isa, machine->threads, r->median_seconds, r->best_seconds,
-            r->program.flops, peak, r->program.arena_bytes, r->program.scratch_bytes, r->program.packed_bytes,
-            r->error);
+            r->compile_seconds, r->program.flops, peak, r->program.arena_bytes, r->program.scratch_bytes,
+            r->program.packed_bytes, r->error);
 }
 
 static sumi_status report(cli *c, const arguments *a, const char *network, int n, const sumi_bench_mode *modes,
@@ -88,7 +89,8 @@ static sumi_status report(cli *c, const arguments *a, const char *network, int n
   printf("%s, %lldx%lld, batch %lld; %d threads, %s: %.0f GFLOP/s in f32, %.0f in bf16\n", network, (long long)a->side,
          (long long)a->side, (long long)a->batch, machine->threads, machine->isa, machine->f32_flops * 1e-9,
          machine->bf16_flops * 1e-9);
-  printf("      winograd    median        best    GFLOP/s of peak  arena MB scratch MB packed MB     error\n");
+  printf(
+      "      winograd    median        best    GFLOP/s of peak  arena MB scratch MB packed MB     error   compile\n");
   for (int i = 0; i < n; i++) print_mode(a, network, machine, &modes[i], &results[i], json);
   if (getrusage(RUSAGE_SELF, &usage) == 0)
     printf("peak memory of the process: %.0f MB\n", (double)usage.ru_maxrss * 1024e-6);
