@@ -1,6 +1,7 @@
 list(APPEND SUMI_SOURCES
   src/io/apng.c
   src/io/canvas.c
+  src/io/checkpoint.c
   src/io/csv.c
   src/io/file.c
   src/io/file_write.c
@@ -9,6 +10,7 @@ list(APPEND SUMI_SOURCES
   src/io/json.c
   src/io/json_writer.c
   src/io/lock.c
+  src/io/pickle.c
   src/io/plot.c
   src/io/png.c
   src/io/png_text.c
@@ -16,5 +18,7 @@ list(APPEND SUMI_SOURCES
   src/io/safetensors_values.c
   src/io/safetensors_write.c
   src/io/text.c
+  src/io/torch_file.c
   src/io/yaml.c
-  src/io/yaml_values.c)
+  src/io/yaml_values.c
+  src/io/zip.c)

@@ -32,7 +32,6 @@ def psnr(a, b):
     return -10 * np.log10(float(((a - b) ** 2).mean()) + 1e-20)
 
 
-@torch.no_grad()
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
@@ -40,6 +39,7 @@ def main():
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--side", type=int, default=512)
     parser.add_argument("--precision", default="f32")
+    parser.add_argument("--whole", action="store_true", help="the whole picture alone")
     args = parser.parse_args()
     model = str(args.folder / "sd15.safetensors")
     scratch = Path(tempfile.mkdtemp())
@@ -55,8 +55,15 @@ def main():
     pipeline.scheduler = EulerDiscreteScheduler.from_config(pipeline.scheduler.config)
     pipeline.set_progress_bar_config(disable=True)
 
-    tokens = [pipeline.tokenizer(text, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
-              for text in (NEGATIVE, PROMPT)]
+    if not args.whole:
+        compare_stages(args, pipeline, sumi, scratch)
+    compare_pictures(args, pipeline, sumi, scratch)
+
+
+@torch.no_grad()
+def compare_stages(args, pipeline, sumi, scratch):
+    tokens = [pipeline.tokenizer(text, padding="max_length", max_length=77, truncation=True,
+                                 return_tensors="pt").input_ids for text in (NEGATIVE, PROMPT)]
     context = pipeline.text_encoder(torch.cat(tokens)).last_hidden_state
     sumi("embed", "-p", PROMPT, "-o", scratch / "embed.safetensors")
     print(f"text embeddings        {relative(load_file(scratch / 'embed.safetensors')['output'], context[1]):.2e}")
@@ -69,7 +76,8 @@ def main():
         save_file({k: v.contiguous() for k, v in inputs.items()}, scratch / "unet.safetensors")
         sumi("unet", "-i", scratch / "unet.safetensors", "-o", scratch / "out.safetensors")
         expected = pipeline.unet(inputs["sample"], timestep, context).sample
-        print(f"U-Net, timestep {timestep:5.0f}  {relative(load_file(scratch / 'out.safetensors')['sample'], expected):.2e}")
+        found = load_file(scratch / "out.safetensors")["sample"]
+        print(f"U-Net, timestep {timestep:5.0f}  {relative(found, expected):.2e}")
 
     save_file({"latents": latent}, scratch / "latents.safetensors")
     sumi("decode", "-i", scratch / "latents.safetensors", "-o", scratch / "decoded.png")
@@ -83,14 +91,20 @@ def main():
     mean = pipeline.vae.encode(pixels).latent_dist.mean * pipeline.vae.config.scaling_factor
     print(f"encoded latents        {relative(load_file(scratch / 'encoded.safetensors')['latents'], mean):.2e}")
 
-    sumi("txt2img", "-p", PROMPT, "-n", NEGATIVE, "-W", args.side, "-H", args.side, "--steps", args.steps, "--cfg", 7.5,
-         "--sampler", "euler", "--seed", SEED, "-o", scratch / "sumi.png", "--latents", scratch / "final.safetensors")
+
+@torch.no_grad()
+def compare_pictures(args, pipeline, sumi, scratch):
+    """The folder's scheduler says `leading`, which a single file has no place for."""
+    sumi("txt2img", "--spacing", "leading", "-p", PROMPT, "-n", NEGATIVE, "-W", args.side, "-H", args.side,
+         "--steps", args.steps, "--cfg", 7.5, "--sampler", "euler", "--seed", SEED, "-o", scratch / "sumi.png",
+         "--latents", scratch / "final.safetensors")
     kept = {}
     result = pipeline(PROMPT, negative_prompt=NEGATIVE, height=args.side, width=args.side,
                       num_inference_steps=args.steps, guidance_scale=7.5, output_type="np",
                       generator=torch.Generator().manual_seed(SEED),
                       callback_on_step_end=lambda p, i, t, tensors: kept.update(latents=tensors["latents"]) or {})
-    print(f"final latents          {relative(load_file(scratch / 'final.safetensors')['latents'], kept['latents']):.2e}")
+    found = load_file(scratch / "final.safetensors")["latents"]
+    print(f"final latents          {relative(found, kept['latents']):.2e}")
     picture = np.asarray(Image.open(scratch / "sumi.png"), dtype=np.float64) / 255
     expected = np.round(result.images[0] * 255) / 255
     print(f"picture, {args.steps:2d} steps      {psnr(picture, expected):.1f} dB")

@@ -2,7 +2,7 @@
 #ifndef SUMI_SRC_MODELS_FAMILIES_FILES_H
 #define SUMI_SRC_MODELS_FAMILIES_FILES_H
 
-#include "io/safetensors.h"
+#include "io/checkpoint.h"
 #include "models/families/family.h"
 
 enum { SUMI__MODEL_PATH_MAX = 4096, SUMI__MODEL_FILES_MAX = 3 };
@@ -15,7 +15,7 @@ typedef struct sumi__renamed_source {
 } sumi__renamed_source;
 
 typedef struct sumi__model_files {
-  sumi_safetensors *files[SUMI__MODEL_FILES_MAX];
+  sumi__checkpoint *files[SUMI__MODEL_FILES_MAX];
   sumi__renamed_source unet, text, vae;
 } sumi__model_files;
 

@@ -55,32 +55,38 @@ static bool path_of(const char *folder, const char *part, const char *name, char
   return n > 0 && n < SUMI__MODEL_PATH_MAX;
 }
 
-/* The first of these that is there. */
-static sumi_status open_weights(sumi__model *m, const char *folder, const char *part, const char *stem,
-                                sumi_safetensors **out) {
-  static const char *const endings[] = {".safetensors", ".fp16.safetensors", ".bf16.safetensors"};
+/* The first of these that is there. Stems and endings are those of diffusers and transformers. */
+static sumi_status open_weights(sumi__model *m, const char *folder, const char *part, const char *const *stems,
+                                sumi__checkpoint **out) {
+  static const char *const endings[] = {
+      ".safetensors", ".safetensors.index.json", ".fp16.safetensors", ".bf16.safetensors",
+      ".bin",         ".bin.index.json",         ".fp16.bin"};
   char path[SUMI__MODEL_PATH_MAX], name[128];
-  for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-    snprintf(name, sizeof name, "%s%s", stem, endings[i]);
-    if (path_of(folder, part, name, path) && sumi__file_exists(path)) return sumi_safetensors_open(m->ctx, path, out);
-  }
-  return sumi__fail(m->ctx, SUMI_NOT_FOUND, "%s/%s: there is no %s.safetensors in it", folder, part, stem);
+  for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+    for (const char *const *stem = stems; *stem; stem++) {
+      snprintf(name, sizeof name, "%s%s", *stem, endings[i]);
+      if (path_of(folder, part, name, path) && sumi__file_exists(path)) return sumi__checkpoint_open(m->ctx, path, out);
+    }
+  return sumi__fail(m->ctx, SUMI_NOT_FOUND, "%s/%s: there is no %s.safetensors (or .bin) in it", folder, part,
+                    stems[0]);
 }
 
-static void rename_source(sumi__renamed_source *r, const sumi__model *m, const sumi_safetensors *file,
+static void rename_source(sumi__renamed_source *r, const sumi__model *m, const sumi__checkpoint *file,
                           bool (*find)(const sumi__tensor_source *, const char *, sumi__tensor_view *)) {
-  r->of = sumi__safetensors_source(file);
+  r->of = sumi__checkpoint_source(file);
   r->source = (sumi__tensor_source){r->of->path, find};
   r->model = m;
 }
 
 sumi_status sumi__folder_open(sumi_context *ctx, const char *folder, sumi__model *m) {
   sumi_status status = SUMI_OK;
+  static const char *const networks[] = {"diffusion_pytorch_model", NULL}, *const texts[] = {"model", "pytorch_model",
+                                                                                             NULL};
   sumi__model_files *f = m->files;
   (void)ctx;
-  SUMI_TRY(open_weights(m, folder, "unet", "diffusion_pytorch_model", &f->files[0]));
-  SUMI_TRY(open_weights(m, folder, "vae", "diffusion_pytorch_model", &f->files[1]));
-  SUMI_TRY(open_weights(m, folder, "text_encoder", "model", &f->files[2]));
+  SUMI_TRY(open_weights(m, folder, "unet", networks, &f->files[0]));
+  SUMI_TRY(open_weights(m, folder, "vae", networks, &f->files[1]));
+  SUMI_TRY(open_weights(m, folder, "text_encoder", texts, &f->files[2]));
   rename_source(&f->unet, m, f->files[0], find_unet);
   rename_source(&f->vae, m, f->files[1], find_vae);
   rename_source(&f->text, m, f->files[2], find_text);

@@ -33,8 +33,8 @@ done:
 static sumi_status open_file(sumi__model *m, const sumi__model_options *options) {
   sumi_status status = SUMI_OK;
   m->layout = "CompVis";
-  SUMI_TRY(sumi_safetensors_open(m->ctx, m->path, &m->files->files[0]));
-  const sumi__tensor_source *file = sumi__safetensors_source(m->files->files[0]);
+  SUMI_TRY(sumi__checkpoint_open(m->ctx, m->path, &m->files->files[0]));
+  const sumi__tensor_source *file = sumi__checkpoint_source(m->files->files[0]);
   SUMI_TRY(sumi__compvis_configs(m->ctx, file, m));
   if (options->config_folder) {
     const sumi__family family = m->family; /* by the names of its text encoder's tensors */
@@ -90,7 +90,7 @@ done:
 
 void sumi__model_close(sumi__model *m) {
   if (!m) return;
-  for (int i = 0; m->files && i < SUMI__MODEL_FILES_MAX; i++) sumi_safetensors_close(m->files->files[i]);
+  for (int i = 0; m->files && i < SUMI__MODEL_FILES_MAX; i++) sumi__checkpoint_close(m->files->files[i]);
   sumi__free(m->ctx, m->files);
   sumi__free(m->ctx, m->tokenizer_folder);
   sumi__free(m->ctx, m->path);

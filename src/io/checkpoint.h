@@ -1,0 +1,26 @@
+/* A file or folder of tensors, whatever wrote it; told by its content:
+ *
+ *   safetensors        one file
+ *   sharded            an index (NAME.safetensors.index.json or NAME.bin.index.json) and the files that it names
+ *   PyTorch            an archive or stream of torch.save (.ckpt, .pt, .pth, .bin); nothing in it is executed */
+#ifndef SUMI_SRC_IO_CHECKPOINT_H
+#define SUMI_SRC_IO_CHECKPOINT_H
+
+#include "base/base.h"
+#include "io/tensor_source.h"
+
+typedef struct sumi__checkpoint sumi__checkpoint;
+
+/* Maps the file. Close with sumi__checkpoint_close. Errors: IO, FORMAT (also what is none of these), UNSUPPORTED,
+ * NO_MEMORY. */
+sumi_status sumi__checkpoint_open(sumi_context *ctx, const char *path, sumi__checkpoint **out);
+void sumi__checkpoint_close(sumi__checkpoint *checkpoint); /* NULL is allowed */
+
+const char *sumi__checkpoint_kind(const sumi__checkpoint *checkpoint); /* "safetensors", "PyTorch", "sharded"; static */
+const sumi__tensor_source *sumi__checkpoint_source(const sumi__checkpoint *checkpoint);
+
+/* The i-th tensor's name and view; false from the count on. */
+size_t sumi__checkpoint_count(const sumi__checkpoint *checkpoint);
+bool sumi__checkpoint_at(const sumi__checkpoint *checkpoint, size_t i, const char **name, sumi__tensor_view *view);
+
+#endif

@@ -1,0 +1,2 @@
+# Checkpoints of other tools.
+sumi_test(io_checkpoint_test SOURCES io_checkpoint_test.c LABEL quick)
