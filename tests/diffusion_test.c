@@ -202,7 +202,8 @@ typedef struct run_options {
   void *user;
 } run_options;
 
-static sumi_status run(sumi_context *ctx, const run_options *o, float *x, double *evaluations) {
+static sumi_status run_with(sumi_context *ctx, const run_options *o, sumi_sampler_options options, float *x,
+                            double *evaluations) {
   static sumi__noise_level levels[2001];
   const sumi__process process = sumi__ve_process(sigma);
   const sumi__denoiser denoiser = {SUMI__PREDICTS_SCORE, false, o->model, NULL};
@@ -216,6 +217,7 @@ static sumi_status run(sumi_context *ctx, const run_options *o, float *x, double
                                 .levels = levels,
                                 .count = o->count,
                                 .size = o->size,
+                                .options = options,
                                 .snr = 0.16,
                                 .tolerance = o->tolerance,
                                 .noise = draw_noise,
@@ -224,6 +226,10 @@ static sumi_status run(sumi_context *ctx, const run_options *o, float *x, double
                                 .report_user = o->user};
   assert_non_null(job.sampler);
   return sumi__sample(ctx, &job, x, evaluations);
+}
+
+static sumi_status run(sumi_context *ctx, const run_options *o, float *x, double *evaluations) {
+  return run_with(ctx, o, (sumi_sampler_options){0}, x, evaluations);
 }
 
 /* Samples of the mixture at time t. */
@@ -303,6 +309,26 @@ static void samplers_draw_the_mixture(void **state) {
     assert_near(m.left, 0.3006, cases[i].tolerance / 2.0);
     if (sumi__sampler_find(cases[i].name)->info.evaluations > 0)
       assert_near(evaluations, sumi__sampler_find(cases[i].name)->info.evaluations * cases[i].steps, 0.0);
+  }
+  free(x);
+}
+
+/* However much noise Euler-Maruyama draws, and with none, the marginals are the same. */
+static void noise_may_be_more_or_none(void **state) {
+  sumi_context *ctx = *state;
+  enum { COUNT = 300 };
+  static const double etas[] = {-1.0, 0.5, 3.0};
+  float *x = malloc(COUNT * SIZE * sizeof *x);
+  assert_non_null(x);
+  for (int i = 0; i < 3; i++) {
+    draw_mixture(3, 1.0, x, COUNT * SIZE);
+    const run_options o = {"euler-maruyama", mixture, 400, COUNT, SIZE, 1e-5, NULL, NULL};
+    assert_ok(ctx, run_with(ctx, &o, (sumi_sampler_options){.eta = etas[i]}, x, NULL));
+    const moments m = moments_of(x, COUNT * SIZE);
+    print_message("  eta %g: mean %.4f, deviation %.4f, left %.4f\n", etas[i], m.mean, m.deviation, m.left);
+    assert_near(m.mean, 0.75, 0.03);
+    assert_near(m.deviation, 1.2278, 0.04);
+    assert_near(m.left, 0.3006, 0.015);
   }
   free(x);
 }
@@ -491,6 +517,7 @@ int main(void) {
       cmocka_unit_test(loss_of_known_scores),
       cmocka_unit_test(predictions_are_converted),
       cmocka_unit_test(samplers_draw_the_mixture),
+      cmocka_unit_test(noise_may_be_more_or_none),
       cmocka_unit_test(ode_follows_scipy),
       cmocka_unit_test(ode_solves_a_known_flow),
       cmocka_unit_test(ode_samples_are_independent),

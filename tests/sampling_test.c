@@ -438,6 +438,27 @@ static void masks_keep_what_is_known(void **state) {
   }
 }
 
+static void bad_options_are_refused(void **state) {
+  sumi_context *ctx = *state;
+  static const struct {
+    sumi_sampler_options options;
+    const char *word;
+  } cases[] = {{{.eta = NAN}, "eta"},        {{.eta = 1e30}, "eta"},        {{.s_noise = INFINITY}, "s_noise"},
+               {{.s_churn = -1}, "s_churn"}, {{.s_churn = NAN}, "s_churn"}, {{.s_tmin = -1}, "s_tmin"},
+               {{.s_tmax = NAN}, "s_tmax"},  {{.order = 5}, "order"}};
+  float x[ALL] = {0};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const setup u = {.sampler = "euler",
+                     .parameters = cases[i].options,
+                     .steps = 6,
+                     .count = COUNT,
+                     .size = SIZE,
+                     .prediction = SUMI__PREDICTS_EPS};
+    assert_int_equal(sample(ctx, &u, x), SUMI_INVALID);
+    assert_error(ctx, cases[i].word);
+  }
+}
+
 typedef struct watch {
   int prepared, reported, stop_at;
   double last;
@@ -494,6 +515,7 @@ int main(void) {
       cmocka_unit_test(samplers_draw_the_distribution),
       cmocka_unit_test(solvers_converge_with_their_order),
       cmocka_unit_test(masks_keep_what_is_known),
+      cmocka_unit_test(bad_options_are_refused),
       cmocka_unit_test(evaluations_can_be_prepared_and_cancelled),
   };
   return cmocka_run_group_tests(tests, support_setup, support_teardown);

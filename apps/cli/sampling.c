@@ -20,6 +20,7 @@ sumi_sample_options cli_sampling_options(const cli_sampling *s) {
   return (sumi_sample_options){.sampler = s->sampler,
                                .steps = (int)s->steps,
                                .guidance = s->guidance,
+                               .eta = s->eta,
                                .seed = (uint64_t)s->seed,
                                .compute = strcmp(s->compute, "bf16") == 0 ? SUMI_BF16 : SUMI_F32,
                                .batch = s->batch};

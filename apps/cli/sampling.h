@@ -7,7 +7,7 @@
 typedef struct cli_sampling {
   const char *sampler, *compute;
   int64_t steps, seed, batch;
-  double guidance;
+  double guidance, eta;
 } cli_sampling;
 
 #define CLI_SAMPLING_DEFAULTS                                                                                          \
@@ -21,6 +21,9 @@ typedef struct cli_sampling {
   {"guidance", 0, CLI_REAL, offsetof(type, field.guidance), "W",                                                       \
    "how far to go beyond what the class asks for: 1 not, 2 or 3 clearly; 0 means as the model's folder says", 0, 100,  \
    NULL},                                                                                                              \
+  {"eta", 0, CLI_REAL, offsetof(type, field.eta), "K",                                                                 \
+   "how much noise samplers draw on the way, 1 being the reverse process's own; 0 means the sampler's default, -1 none", \
+   -1, 100, NULL},                                                                                                     \
   {"seed", 0, CLI_INT, offsetof(type, field.seed), "N", "decides all noise", 0, 9007199254740992.0, NULL},             \
   {"batch", 0, CLI_INT, offsetof(type, field.batch), "N", "pictures worked on at once", 1, 4096, NULL},                \
   {"compute", 0, CLI_CHOICE, offsetof(type, field.compute), NULL, "what the network computes in", 0, 0, "f32 bf16"}

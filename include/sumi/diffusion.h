@@ -119,8 +119,9 @@ SUMI_API sumi_status sumi_schedule_levels(sumi_context *ctx, const char *sampler
 
 /* A sampler's parameters; each reads those that it has. Zero in a member stands for its default. */
 typedef struct sumi_sampler_options {
-  double eta;     /* noise of ancestral and SDE samplers, ddim and tcd, relative to that of the exact reverse process:
-                     1 for the former, 0 for ddim, 0.3 for tcd; negative for 0 */
+  double eta; /* noise of euler-maruyama and predictor-corrector (its variance), ancestral and SDE samplers, ddim and
+                 tcd, relative to that of the exact reverse process: 1 for the former, 0 for ddim, 0.3 for tcd; negative
+                 for 0 */
   double s_noise; /* factor on all noise that is added on the way; 1; negative for 0 */
   double s_churn; /* noise put on before a step of euler, heun and dpm2 (Karras et al. 2022, algorithm 2); none */
   double s_tmin, s_tmax; /* sigmas between which there is churn; 0 and infinity */
@@ -175,6 +176,7 @@ typedef struct sumi_sample_options {
                             depend (but for rounding) on the pictures beside it */
   double guidance;       /* of a model that was trained for it: s = s_none + guidance (s_label - s_none), at twice the
                             work; above 0, 1 is none; the model's own (Ho and Salimans 2022, arXiv:2207.12598) */
+  double eta;            /* of samplers that draw noise: how much; see sumi_sampler_options */
   double snr;            /* of the predictor-corrector's Langevin step; 0.16 */
   double tolerance;      /* relative and absolute, of the adaptive ODE solver; 1e-5 */
   double t_end;          /* where sampling ends, above 0 and below 1; 0.001 */

@@ -155,6 +155,19 @@ static sumi_status report(const sumi__sampling *s) {
   return sumi__fail(s->ctx, SUMI_CANCELLED, "sampling was cancelled after %d steps", s->step - s->job->first);
 }
 
+static sumi_status check_options(sumi_context *ctx, const sumi_sampler_options *o) {
+  sumi_status status = SUMI_OK;
+  SUMI_CHECK(ctx, fabs(o->eta) <= 1000.0, SUMI_INVALID, "eta %g, expected at most 1000", o->eta);
+  SUMI_CHECK(ctx, fabs(o->s_noise) <= 1000.0, SUMI_INVALID, "s_noise %g, expected at most 1000", o->s_noise);
+  SUMI_CHECK(ctx, o->s_churn >= 0.0 && isfinite(o->s_churn), SUMI_INVALID, "s_churn %g, expected 0 or more",
+             o->s_churn);
+  SUMI_CHECK(ctx, o->s_tmin >= 0.0 && o->s_tmax >= 0.0, SUMI_INVALID, "s_tmin %g, s_tmax %g: expected 0 or more",
+             o->s_tmin, o->s_tmax);
+  SUMI_CHECK(ctx, o->order >= 0 && o->order <= 4, SUMI_INVALID, "order %d, expected 1 to 4", o->order);
+done:
+  return status;
+}
+
 sumi_status sumi__sample(sumi_context *ctx, const sumi__sample_job *job, float *x, double *evaluations) {
   sumi_status status = SUMI_OK;
   const bool adaptive = job->sampler->info.default_steps == 0;
@@ -162,6 +175,7 @@ sumi_status sumi__sample(sumi_context *ctx, const sumi__sample_job *job, float *
   s.now = job->levels[s.step];
   s.done = !adaptive && s.step >= job->steps;
   if (!s.done) s.next = adaptive ? job->levels[job->steps] : target(&s);
+  SUMI_TRY(check_options(ctx, &job->options));
   SUMI_TRY(begin(&s));
   SUMI_TRY(report(&s));
   while (!s.done) {

@@ -172,7 +172,7 @@ typedef struct sumi__sample_job {
 
 /* Samples: x (count, size) is a picture with noise of levels[first] at first, and the result at last, which may have
  * to be scaled (sumi__state_scale). *evaluations, unless NULL: of the network, for the average sample.
- * Errors: CANCELLED, NO_MEMORY, those of the network and the sampler. */
+ * Errors: INVALID (an option), CANCELLED, NO_MEMORY, those of the network and the sampler. */
 sumi_status sumi__sample(sumi_context *ctx, const sumi__sample_job *job, float *x, double *evaluations);
 
 /* What the reference's state, and its result, is of this loop's at a level: 1 / sqrt(1 + sigma^2) if it is scaled. */

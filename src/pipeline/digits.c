@@ -186,6 +186,7 @@ static sumi_status draw_batch(session *s, const sumi__noise_level *levels, int s
                                 .levels = levels,
                                 .count = s->count,
                                 .size = PIXELS,
+                                .options = {.eta = o->eta},
                                 .snr = o->snr > 0.0 ? o->snr : 0.16,
                                 .tolerance = o->tolerance > 0.0 ? o->tolerance : 1e-5,
                                 .noise = noise,

@@ -1,6 +1,9 @@
 /* Euler-Maruyama on the reverse-time SDE (B. Anderson, 1982; Y. Song et al., ICLR 2021, algorithm 1 of its appendix
  * G): x <- x + g^2 s(x, t) dt + g sqrt(dt) z.
  *
+ * With eta = k it is the process of the same marginals with k times the noise's variance, drift (1 + k) / 2 g^2 s: none
+ * is the probability flow, more than 1 forgets its own errors sooner.
+ *
  * As in the MNIST tutorial the result is the last step's mean, without its noise. The tutorial takes `steps` times
  * from 1 to the end and a step after each of them, the last one beyond the end with a step far longer than what noise
  * is left; here `steps` steps lead from 1 to the end. */
@@ -10,8 +13,8 @@
 
 void sumi__reverse_sde_step(sumi__sampling *s, float *score) {
   const int64_t n = s->count * s->size;
-  const double dt = s->now.t - s->next.t;
-  const float drift = (float)(s->now.g * s->now.g * dt), spread = (float)(s->now.g * sqrt(dt));
+  const double dt = s->now.t - s->next.t, g = s->now.g, k = sumi__eta(s, 1.0);
+  const float drift = (float)(0.5 * (1.0 + k) * g * g * dt), spread = (float)(sumi__s_noise(s) * sqrt(k * dt) * g);
   for (int64_t i = 0; i < n; i++) s->x[i] += drift * score[i];
   if (s->step + 1 == s->job->steps) return;
   sumi__sampling_noise(s, score);

@@ -10,7 +10,8 @@ static sumi_status step(sumi__sampling *s) {
   const bool last = s->step + 1 == s->job->steps;
   const sumi__process *process = s->job->process;
   const double next = s->next.sigma;
-  const double below = last ? next : process->level(process, floor((1.0 - sumi__eta(s, 0.3)) * s->next.t)).sigma;
+  const double below =
+      last ? next : process->level(process, floor((1.0 - fmin(sumi__eta(s, 0.3), 1.0)) * s->next.t)).sigma;
   sumi__euler_step(s->x, s->x, s->x0, s->now.sigma, below, s->count * s->size);
   sumi__ancestral_noise(s, sqrt(fmax(next * next - below * below, 0.0)), s->scratch[0]);
   return SUMI_OK;
