@@ -291,7 +291,7 @@ static void wrong_jobs_are_refused(void **state) {
   } cases[] = {
       {{.width = 15, .height = 16}, SUMI_INVALID, "the width is 15, expected a multiple of 2"},
       {{.width = 16, .height = 1 << 20}, SUMI_INVALID, "the height is 1048576"},
-      {{.width = 16, .height = 16, .sampler = "no such"}, SUMI_NOT_FOUND, "there is no sampler 'no such'"},
+      {{.width = 16, .height = 16, .sampler = "no such"}, SUMI_NOT_FOUND, "there is no sampler `no such`; there are "},
       {{.width = 16, .height = 16, .sampler = "ode-rk45"}, SUMI_INVALID, "is not one for Stable Diffusion"},
       {{.width = 16, .height = 16, .steps = 2000}, SUMI_INVALID, "2000"},
       {{.width = 16, .height = 16, .clip_skip = 3}, SUMI_INVALID, "clip_skip is 3, expected 1 to 2"},

@@ -278,10 +278,20 @@ static sumi_status generate(job *j) {
   return status;
 }
 
+/* What would else be found out after the work. */
+static sumi_status check_outputs(const cli *c, const arguments *a) {
+  sumi_status status = cli_check_output(c, "--out", a->out, "png");
+  if (status == SUMI_OK && a->preview) status = cli_check_output(c, "--preview", a->preview, "png");
+  if (status == SUMI_OK && a->animation) status = cli_check_output(c, "--animation", a->animation, "png");
+  if (status == SUMI_OK && a->latents) status = cli_check_output(c, "--latents", a->latents, "safetensors");
+  return status;
+}
+
 static sumi_status run(cli *c, const arguments *a, bool wants_init, bool wants_mask) {
   job j = {.c = c, .a = a};
   fill(&j);
-  sumi_status status = wants_init ? read_pictures(&j, wants_mask) : SUMI_OK;
+  sumi_status status = check_outputs(c, a);
+  if (status == SUMI_OK && wants_init) status = read_pictures(&j, wants_mask);
   if (status == SUMI_OK) status = cli_session_open(&j.s, c, &a->model);
   if (status == SUMI_OK) status = generate(&j);
   cli_session_close(&j.s);

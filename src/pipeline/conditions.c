@@ -117,6 +117,10 @@ sumi_status sumi__conditions_make(sumi_session *s, const sumi_generation *job, i
   *c = (sumi__conditions){.session = s, .width = s->engine->model->text.hidden_size};
   SUMI_TRY(parse(s, job, job->prompt, false, steps, &c->positive));
   SUMI_TRY(parse(s, job, job->negative_prompt, true, steps, &c->negative));
+  for (size_t i = 0; i < c->positive->network_count; i++)
+    sumi__log(s->ctx, SUMI_LOG_WARNING,
+              "the prompt's <%s:%s> is left out: networks beside the checkpoint are not supported",
+              c->positive->networks[i].kind, c->positive->networks[i].name);
   c->chunks = sumi__max_i64(most_chunks(c->positive), most_chunks(c->negative));
   c->tokens = c->chunks * SUMI_CHUNK_TOKENS;
   c->count = parts_of(c->positive) + parts_of(c->negative);

@@ -1,9 +1,11 @@
 /* A job: prompts, noise or a picture, the sampler's steps, pictures. */
 #include "diffusion/schedule.h"
+#include "io/text.h"
 #include "pipeline/denoise.h"
 #include "pipeline/noise.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 typedef struct job {
@@ -69,12 +71,21 @@ done:
   return status;
 }
 
+static sumi_status unknown_sampler(sumi_context *ctx, const char *name) {
+  char list[512] = "", shown[SUMI__QUOTE_MAX];
+  size_t at = 0;
+  for (size_t i = 0; i < sumi_sampler_count() && at + 32 < sizeof list; i++)
+    if (sumi_sampler_at(i)->latent)
+      at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", at ? ", " : "", sumi_sampler_at(i)->name);
+  return sumi__fail(ctx, SUMI_NOT_FOUND, "there is no sampler %s; there are %s", sumi__quote(shown, name), list);
+}
+
 static sumi_status choose_sampler(job *j) {
   const sumi_schedule_info *schedule = NULL;
   sumi_generation *h = &j->how;
   if (!h->sampler) h->sampler = "euler";
   if (!sumi_sampler_find(h->sampler, &schedule) || !(j->sampler = sumi__sampler_find(h->sampler)))
-    return sumi__fail(j->s->ctx, SUMI_NOT_FOUND, "there is no sampler '%s'", h->sampler);
+    return unknown_sampler(j->s->ctx, h->sampler);
   if (!j->sampler->info.latent)
     return sumi__fail(j->s->ctx, SUMI_INVALID, "the sampler '%s' is not one for Stable Diffusion", h->sampler);
   if (schedule && !h->schedule.schedule) h->schedule.schedule = schedule->name;
