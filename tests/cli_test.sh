@@ -36,7 +36,7 @@ expect 0 'usage: sumi COMMAND' --help
 expect 0 'sumi ' --version
 expect 2 'unknown command `draw`' draw
 expect 2 'unknown option `--stat`; see `sumi inspect --help`' inspect --stat file
-expect 2 'expected FILE...' inspect
+expect 2 'expected FILE_OR_FOLDER...' inspect
 expect 0 '320 14211 1674 539 550 22456' tokenize --ids 'a watercolor picture of an otter'
 expect 0 '22456     1.3  otter</w>' tokenize 'an (otter:1.3)'
 expect 0 'steps 11 to 20 of 20: "otter"' tokenize '[owl:otter:0.5]'
@@ -165,5 +165,18 @@ tail -n 1 out | grep -qE '^prompt accuracy [01]\.[0-9]{3}$' || {
   cat out
   failures=$((failures + 1))
 }
+
+# A tiny checkpoint there and back.
+sd="$configs/../tests/golden/sd"
+expect 0 'Stable Diffusion 1.x, diffusers layout: text to image' inspect "$sd/sd1"
+expect 0 'predicts v; 4 input channels' inspect "$sd/sd2"
+expect 0 'sd2.safetensors written' convert "$sd/sd2" sd2.safetensors
+expect 0 'complete' inspect sd2.safetensors --config "$sd/sd2"
+expect 0 'unet/conv_in.weight  f16 (8, 4, 3, 3)' inspect sd2.safetensors --config "$sd/sd2" --tensors
+expect 0 'sd2-folder written' convert sd2.safetensors sd2-folder --config "$sd/sd2" --dtype f32
+expect 0 'f32' inspect sd2-folder
+expect 2 'sd2-folder: this is a folder, the CompVis layout is one file' convert "$sd/sd2" sd2-folder --layout compvis
+expect 2 'sd2.safetensors: this is a file' convert "$sd/sd2" sd2.safetensors --layout diffusers
+expect 8 'nowhere: there is no such checkpoint' convert nowhere other
 
 [ $failures = 0 ]

@@ -149,7 +149,7 @@ static void other_files_are_refused(void **state) {
   const float values[2] = {0};
   const sumi__safetensors_entry entry = {"weight", SUMI_F32, SUMI_SHAPE(2), values};
   assert_int_equal(sumi__safetensors_write(*state, "other.safetensors", &entry, 1, NULL, 0, NULL, NULL), SUMI_OK);
-  assert_int_equal(sumi__model_open(*state, "other.safetensors", NULL, &m), SUMI_UNSUPPORTED);
+  assert_int_equal(sumi__model_open(*state, "other.safetensors", NULL, &m), SUMI_MISMATCH);
   assert_non_null(strstr(sumi_context_error(*state), "not those of a Stable Diffusion checkpoint"));
   assert_int_equal(sumi__model_open(*state, "nowhere", NULL, &m), SUMI_NOT_FOUND);
   assert_null(m);

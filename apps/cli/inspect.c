@@ -1,22 +1,26 @@
-/* sumi inspect: what is in a safetensors file or a PNG. */
-#include "cli.h"
+/* sumi inspect: what is in a checkpoint, a safetensors file or a PNG. */
+#include "inspect.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct arguments {
-  bool stats;
+  bool stats, tensors;
+  const char *config;
 } arguments;
 
 static const arguments defaults = {.stats = false};
 static const cli_option options[] = {
     {"stats", 's', CLI_FLAG, offsetof(arguments, stats), NULL, "read every tensor: minimum, maximum, mean, deviation",
      0, 0, NULL},
+    {"tensors", 't', CLI_FLAG, offsetof(arguments, tensors), NULL,
+     "of a checkpoint: list every tensor, and everything that is left over", 0, 0, NULL},
+    {"config", 0, CLI_TEXT, offsetof(arguments, config), "FOLDER",
+     "a folder in diffusers' layout whose configurations hold for a single file", 0, 0, NULL},
 };
 
-/* Names and texts come from the file: what steers a terminal (C0 and C1 controls, the latter as UTF-8 has them) does
- * not reach it, and a line that is not ours is set in. */
-static void print_clean(const char *text) {
+void cli_print_clean(const char *text) {
   for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
     const bool c1 = *at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0;
     if (*at == '\n')
@@ -27,7 +31,7 @@ static void print_clean(const char *text) {
   }
 }
 
-static void print_size(double bytes) {
+void cli_print_size(double bytes) {
   if (bytes >= 1e9)
     printf("%.2f GB", bytes * 1e-9);
   else if (bytes >= 1e6)
@@ -48,7 +52,7 @@ static sumi_status print_tensor(const cli *c, const sumi_safetensors *file, cons
   char shape[256];
   format_shape(shape, sizeof shape, t);
   const size_t length = strlen(t->name);
-  print_clean(t->name);
+  cli_print_clean(t->name);
   printf("%*s  %-5s %-22s %12zu", length < (size_t)name_width ? name_width - (int)length : 0, "", t->dtype, shape,
          t->bytes);
   sumi_statistics s;
@@ -73,9 +77,9 @@ static sumi_status inspect_safetensors(const cli *c, const char *path, bool with
 
   const char *key, *value;
   for (size_t i = 0; sumi_safetensors_metadata_at(file, i, &key, &value); i++) {
-    print_clean(key);
+    cli_print_clean(key);
     printf(": ");
-    print_clean(value);
+    cli_print_clean(value);
     putchar('\n');
   }
   size_t name_width = 4, count = sumi_safetensors_count(file);
@@ -92,7 +96,7 @@ static sumi_status inspect_safetensors(const cli *c, const char *path, bool with
     status = print_tensor(c, file, t, (int)name_width, with_stats);
   }
   printf("%zu tensors, %.0f elements, ", count, elements);
-  print_size(bytes);
+  cli_print_size(bytes);
   putchar('\n');
   sumi_safetensors_close(file);
   return status;
@@ -112,7 +116,7 @@ static sumi_status inspect_png(const cli *c, const char *path) {
   if (status == SUMI_NOT_FOUND) return SUMI_OK;
   if (status != SUMI_OK) return cli_report(c, status);
   printf("parameters: ");
-  print_clean(text);
+  cli_print_clean(text);
   putchar('\n');
   sumi_text_free(c->context, text);
   return SUMI_OK;
@@ -128,12 +132,32 @@ static bool looks_like_png(const char *path) {
   return n == sizeof head && memcmp(head, signature, sizeof head) == 0;
 }
 
+static bool is_folder(const char *path) {
+  struct stat s;
+  return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
+}
+
+/* A checkpoint as such; any other safetensors file tensor by tensor, and what it is if that is known. */
+static sumi_status inspect_one(const cli *c, const char *path, const arguments *a) {
+  sumi_model_report *report = NULL;
+  const sumi_model_options o = {.config_folder = a->config};
+  if (looks_like_png(path)) return inspect_png(c, path);
+  const sumi_status status = sumi_model_inspect(c->context, path, &o, &report);
+  if (status == SUMI_OK) cli_print_model(report, a->tensors);
+  sumi_model_report_free(report);
+  if (is_folder(path)) return cli_report(c, status);
+  if (status == SUMI_UNSUPPORTED) {
+    cli_print_clean(sumi_context_error(c->context));
+    putchar('\n');
+  }
+  return status == SUMI_OK && !a->stats ? SUMI_OK : inspect_safetensors(c, path, a->stats);
+}
+
 static sumi_status run(cli *c, const void *arguments_, int operand_count, char **operands) {
   const arguments *a = arguments_;
   for (int i = 0; i < operand_count; i++) {
     if (operand_count > 1) printf("%s%s:\n", i ? "\n" : "", operands[i]);
-    const sumi_status status =
-        looks_like_png(operands[i]) ? inspect_png(c, operands[i]) : inspect_safetensors(c, operands[i], a->stats);
+    const sumi_status status = inspect_one(c, operands[i], a);
     if (status != SUMI_OK) return status;
   }
   return SUMI_OK;
@@ -141,11 +165,15 @@ static sumi_status run(cli *c, const void *arguments_, int operand_count, char *
 
 const cli_command cli_inspect = {
     .name = "inspect",
-    .operand = "FILE...",
+    .operand = "FILE_OR_FOLDER...",
     .min_operands = 1,
     .max_operands = 1 << 20,
-    .summary = "list the tensors of a safetensors file, or the notes in a PNG",
-    .details = "For each tensor its name, type, shape and size in bytes, then the totals; the file's metadata first.\n",
+    .summary = "say what a checkpoint is, list the tensors of a safetensors file, or the notes in a PNG",
+    .details =
+        "Of a Stable Diffusion checkpoint, a file or a folder: its family, what it predicts, its networks and their "
+        "sizes,\n"
+        "and what is missing or left over. Of any other safetensors file: for each tensor its name, type, shape\n"
+        "and size in bytes, then the totals; the file's metadata first.\n",
     .options = options,
     .option_count = sizeof options / sizeof *options,
     .defaults = &defaults,

@@ -6,6 +6,7 @@
 #include "sumi/bench.h"
 #include "sumi/diffusion.h"
 #include "sumi/io.h"
+#include "sumi/model.h"
 #include "sumi/pipeline.h"
 #include "sumi/plot.h"
 #include "sumi/tensor.h"

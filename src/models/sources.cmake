@@ -8,9 +8,14 @@ list(APPEND SUMI_SOURCES
   src/models/digit_classifier.c
   src/models/families/compvis.c
   src/models/families/compvis_names.c
+  src/models/families/detect.c
+  src/models/families/export.c
+  src/models/families/export_config.c
   src/models/families/folder.c
   src/models/families/folder_config.c
+  src/models/families/inspect.c
   src/models/families/model.c
+  src/models/families/parts.c
   src/models/model_folder.c
   src/models/score_unet.c
   src/models/transformer2d.c

@@ -1,44 +1,20 @@
 /* An open checkpoint: its networks' parameters, lent by the mapped files, and its tokenizer. */
 #include "pipeline/engine.h"
 
+#include "models/families/parts.h"
 #include "models/weights_file.h"
 
 /* ---- Parameters: a graph of each network is sketched once, so that all of them are found and checked ---- */
 
-static void sketch_unet(const sumi__model *m, const sumi__nn *nn) {
-  const int64_t side = (int64_t)1 << (m->unet.levels - 1);
-  sumi_graph *g = nn->g;
-  sumi_tensor *sample = sumi_input(g, "sample", SUMI_F32, SUMI_SHAPE(1, side, side, m->unet.in_channels));
-  sumi_tensor *t = sumi_input(g, "t", SUMI_F32, SUMI_SHAPE(1));
-  sumi_tensor *context = sumi_input(g, "context", SUMI_F32, SUMI_SHAPE(1, 1, m->unet.cross_attention_dim));
-  sumi__unet2d(nn, &m->unet, sample, t, context, NULL);
-}
-
-static void sketch_text(const sumi__model *m, const sumi__nn *nn) {
-  sumi__clip_text_outputs out;
-  const sumi__clip_text_inputs in = {.ids = sumi_input(nn->g, "ids", SUMI_I32, SUMI_SHAPE(1, SUMI_CHUNK_TOKENS))};
-  sumi__clip_text(nn, &m->text, &in, &out);
-}
-
-static void sketch_vae(const sumi__model *m, const sumi__nn *nn) {
-  const int64_t factor = sumi__autoencoder_kl_factor(&m->vae);
-  sumi_graph *g = nn->g;
-  sumi__autoencoder_kl_moments(nn, &m->vae,
-                               sumi_input(g, "picture", SUMI_F32, SUMI_SHAPE(1, factor, factor, m->vae.in_channels)));
-  sumi__autoencoder_kl_decode(nn, &m->vae,
-                              sumi_input(g, "latent", SUMI_F32, SUMI_SHAPE(1, 1, 1, m->vae.latent_channels)));
-}
-
-static sumi_status lend(sumi_engine *e, const sumi__tensor_source *source,
-                        void (*sketch)(const sumi__model *, const sumi__nn *), sumi_weights **out) {
+static sumi_status lend(sumi_engine *e, sumi__part part, sumi_weights **out) {
   sumi_status status = SUMI_OK;
   sumi_graph *g = NULL;
   SUMI_TRY(sumi_weights_create(e->ctx, out));
   SUMI_TRY(sumi_graph_create(e->ctx, &g));
   sumi__nn nn = sumi__nn_root(g, *out);
-  nn.source = source;
+  nn.source = sumi__part_source(e->model, part);
   nn.lend = true;
-  sketch(e->model, &nn);
+  sumi__part_sketch(e->model, part, &nn);
   SUMI_TRY(sumi_graph_status(g));
 done:
   sumi_graph_free(g);
@@ -72,9 +48,9 @@ sumi_status sumi_engine_open(sumi_context *ctx, const char *path, const sumi_eng
   e->ctx = ctx;
   SUMI_TRY(sumi__model_open(ctx, path, &chosen, &e->model));
   SUMI_TRY(open_tokenizer(e));
-  SUMI_TRY(lend(e, e->model->text_source, sketch_text, &e->text));
-  SUMI_TRY(lend(e, e->model->unet_source, sketch_unet, &e->unet));
-  SUMI_TRY(lend(e, e->model->vae_source, sketch_vae, &e->vae));
+  SUMI_TRY(lend(e, SUMI__PART_TEXT, &e->text));
+  SUMI_TRY(lend(e, SUMI__PART_UNET, &e->unet));
+  SUMI_TRY(lend(e, SUMI__PART_VAE, &e->vae));
   *out = e;
   e = NULL;
 done:

@@ -2,6 +2,7 @@ list(APPEND SUMI_SOURCES
   src/pipeline/bench_networks.c
   src/pipeline/codec.c
   src/pipeline/conditions.c
+  src/pipeline/convert.c
   src/pipeline/denoise.c
   src/pipeline/digits.c
   src/pipeline/engine.c

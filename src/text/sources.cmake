@@ -11,5 +11,6 @@ list(APPEND SUMI_SOURCES
   src/text/tokenizer.c
   src/text/tokenizer_builtin.c
   src/text/tokenizer_files.c
+  src/text/tokenizer_save.c
   src/text/unicode.c
   src/text/utf8.c)

@@ -77,4 +77,8 @@ sumi_status sumi__tokenizer_create(sumi_context *ctx, sumi_tokenizer **out);
 /* NFC, runs of white space as one space, lower case. `out` is overwritten. */
 sumi_status sumi__normalize(sumi_context *ctx, const uint32_t *codes, size_t count, sumi__codes *out);
 
+/* Writes FOLDER/tokenizer with vocab.json, merges.txt and tokenizer_config.json, from which transformers makes the same
+ * tokenizer; `pad` is the id that fills texts up. Errors: INVALID (no such id), IO, NO_MEMORY. */
+sumi_status sumi__tokenizer_save(const sumi_tokenizer *t, sumi_context *ctx, const char *folder, int32_t pad);
+
 #endif

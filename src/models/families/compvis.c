@@ -1,6 +1,7 @@
 /* One file in the CompVis layout: its networks' configurations, read off the shapes of its tensors, and its tensors
  * under our names. */
 #include "models/families/compvis_names.h"
+#include "models/families/detect.h"
 #include "models/families/files.h"
 
 #include <stdarg.h>
@@ -27,39 +28,42 @@ static bool narrow(const sumi__compvis_place *place, sumi__tensor_view *v) {
   return true;
 }
 
-static bool find_at(const sumi__renamed_source *r, const char *prefix, const sumi__compvis_place *place,
-                    sumi__tensor_view *out) {
-  char name[SUMI__COMPVIS_NAME_MAX + 64];
-  snprintf(name, sizeof name, "%s%s", prefix, place->name);
-  return r->of->find(r->of, name, out) && narrow(place, out);
+/* Puts the network's prefix before the place's name. */
+static bool with_prefix(const char *prefix, sumi__compvis_place *place) {
+  char name[SUMI__COMPVIS_NAME_MAX];
+  memcpy(name, place->name, sizeof name);
+  return (size_t)snprintf(place->name, sizeof place->name, "%s%s", prefix, name) < sizeof place->name;
+}
+
+bool sumi__compvis_place_of(const sumi__model *m, sumi__part part, const char *ours, sumi__compvis_place *out) {
+  if (part == SUMI__PART_UNET) return sumi__compvis_unet(&m->unet, ours, out) && with_prefix(unet_prefix, out);
+  if (part == SUMI__PART_VAE) return sumi__compvis_vae(&m->vae, ours, out) && with_prefix(vae_prefix, out);
+  if (m->family == SUMI__FAMILY_SD2) return sumi__compvis_openclip(ours, out) && with_prefix(openclip_prefix, out);
+  *out = (sumi__compvis_place){.parts = 1};
+  return (size_t)snprintf(out->name, sizeof out->name, "%s%s", clip_prefix, ours) < sizeof out->name;
+}
+
+static bool find_part(const sumi__tensor_source *source, sumi__part part, const char *name, sumi__tensor_view *out) {
+  sumi__compvis_place place;
+  const sumi__renamed_source *r = self(source);
+  return sumi__compvis_place_of(r->model, part, name, &place) && r->of->find(r->of, place.name, out) &&
+         narrow(&place, out);
 }
 
 static bool find_unet(const sumi__tensor_source *source, const char *name, sumi__tensor_view *out) {
-  sumi__compvis_place place;
-  const sumi__renamed_source *r = self(source);
-  return sumi__compvis_unet(&r->model->unet, name, &place) && find_at(r, unet_prefix, &place, out);
+  return find_part(source, SUMI__PART_UNET, name, out);
 }
 
 static bool find_vae(const sumi__tensor_source *source, const char *name, sumi__tensor_view *out) {
-  sumi__compvis_place place;
-  const sumi__renamed_source *r = self(source);
-  return sumi__compvis_vae(&r->model->vae, name, &place) && find_at(r, vae_prefix, &place, out);
+  return find_part(source, SUMI__PART_VAE, name, out);
 }
 
-static bool find_openclip(const sumi__tensor_source *source, const char *name, sumi__tensor_view *out) {
-  sumi__compvis_place place;
-  return sumi__compvis_openclip(name, &place) && find_at(self(source), openclip_prefix, &place, out);
-}
-
-/* transformers' own names; the oldest files are without "text_model.". */
-static bool find_clip(const sumi__tensor_source *source, const char *name, sumi__tensor_view *out) {
+/* The oldest files are without "text_model.". */
+static bool find_text(const sumi__tensor_source *source, const char *name, sumi__tensor_view *out) {
   static const char inner[] = "text_model.";
-  sumi__compvis_place place = {.parts = 1};
-  snprintf(place.name, sizeof place.name, "%s", name);
-  if (find_at(self(source), clip_prefix, &place, out)) return true;
-  if (strncmp(name, inner, sizeof inner - 1) != 0) return false;
-  snprintf(place.name, sizeof place.name, "%s", name + sizeof inner - 1);
-  return find_at(self(source), clip_prefix, &place, out);
+  if (find_part(source, SUMI__PART_TEXT, name, out)) return true;
+  return strncmp(name, inner, sizeof inner - 1) == 0 &&
+         find_part(source, SUMI__PART_TEXT, name + sizeof inner - 1, out);
 }
 
 static void rename_source(sumi__renamed_source *r, const sumi__model *m, const sumi__tensor_source *file,
@@ -70,7 +74,7 @@ static void rename_source(sumi__renamed_source *r, const sumi__model *m, const s
 void sumi__compvis_sources(const sumi__tensor_source *file, sumi__model *m) {
   rename_source(&m->files->unet, m, file, find_unet);
   rename_source(&m->files->vae, m, file, find_vae);
-  rename_source(&m->files->text, m, file, m->family == SUMI__FAMILY_SD1 ? find_clip : find_openclip);
+  rename_source(&m->files->text, m, file, find_text);
 }
 
 /* ---- Configurations ---- */
@@ -136,18 +140,17 @@ static sumi_status infer_unet(sumi_context *ctx, const sumi__tensor_source *file
   sumi_shape in, out;
   sumi__unet2d_config *c = &m->unet;
   *c = sumi__unet2d_sd1();
+  const char *kind = sumi__foreign_kind(file);
+  if (kind) return sumi__fail(ctx, SUMI_UNSUPPORTED, "%s: this is %s, which is not supported here", file->path, kind);
   if (!shape_of(file, &in, "%sinput_blocks.0.0.weight", unet_prefix) ||
       !shape_of(file, &out, "%sout.2.weight", unet_prefix) || in.rank != 4 || out.rank != 4 || !infer_down(file, c))
-    return sumi__fail(ctx, SUMI_UNSUPPORTED,
+    return sumi__fail(ctx, SUMI_MISMATCH,
                       "%s: its tensors are not those of a Stable Diffusion checkpoint in one file (expected %s*)",
                       file->path, unet_prefix);
   c->in_channels = in.dims[1];
   c->out_channels = out.dims[0];
   infer_transformers(file, c);
   m->family = shape_of(file, &in, "%sln_final.weight", openclip_prefix) ? SUMI__FAMILY_SD2 : SUMI__FAMILY_SD1;
-  if (shape_of(file, &in, "conditioner.embedders.0.transformer.text_model.final_layer_norm.weight"))
-    return sumi__fail(ctx, SUMI_UNSUPPORTED, "%s: this is a Stable Diffusion XL checkpoint, which is not supported yet",
-                      file->path);
   c->upcast_attention = m->family == SUMI__FAMILY_SD2;
   for (int i = 0; i < c->levels && m->family == SUMI__FAMILY_SD2; i++)
     c->num_attention_heads[i] = sumi__max_i64(1, c->block_out_channels[i] / 64);
@@ -198,6 +201,10 @@ sumi_status sumi__compvis_configs(sumi_context *ctx, const sumi__tensor_source *
   infer_vae(file, &m->vae);
   infer_text(file, m);
   m->prediction = infer_prediction(file, m);
+  if (m->family == SUMI__FAMILY_SD2 && m->prediction == SUMI_PREDICTION_V) { /* trained on 768 x 768 */
+    m->unet.sample_size = 96;
+    m->vae.sample_size = 768;
+  }
   m->schedule.betas.zero_snr = file->find(file, "ztsnr", &view);
   m->pad = m->family == SUMI__FAMILY_SD2 ? 0 : (int32_t)m->text.eos_token_id;
 done:

@@ -3,7 +3,8 @@
 #define SUMI_SRC_MODELS_FAMILIES_FILES_H
 
 #include "io/checkpoint.h"
-#include "models/families/family.h"
+#include "models/families/compvis_names.h"
+#include "models/families/parts.h"
 
 enum { SUMI__MODEL_PATH_MAX = 4096, SUMI__MODEL_FILES_MAX = 3 };
 
@@ -26,6 +27,8 @@ sumi_status sumi__folder_open(sumi_context *ctx, const char *folder, sumi__model
 
 /* Configurations read off a CompVis file's tensors. */
 sumi_status sumi__compvis_configs(sumi_context *ctx, const sumi__tensor_source *file, sumi__model *model);
+/* Where the layout has one of our tensors, by its name in the whole file. False for a name that is not ours. */
+bool sumi__compvis_place_of(const sumi__model *model, sumi__part part, const char *ours, sumi__compvis_place *out);
 /* Sources that give the file's tensors our names; the family and configurations are known. */
 void sumi__compvis_sources(const sumi__tensor_source *file, sumi__model *model);
 

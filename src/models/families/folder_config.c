@@ -272,6 +272,7 @@ static sumi_status read_text(sumi_context *ctx, const char *folder, sumi__clip_t
     goto done;
   }
   SUMI_TRY(sumi__json_get_f64(r.json, r.root, "layer_norm_eps", SUMI__JSON_OPTIONAL, &c->layer_norm_eps));
+  SUMI_TRY(get_i64(&r, "projection_dim", 65536, &c->projection_dim));
   SUMI_TRY(get_id(&r, "bos_token_id", &c->bos_token_id));
   SUMI_TRY(get_id(&r, "eos_token_id", &c->eos_token_id));
   SUMI_TRY(get_id(&r, "pad_token_id", &c->pad_token_id));

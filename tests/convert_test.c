@@ -1,0 +1,253 @@
+/* Checkpoints looked into and written anew: what is missing or left over is told, no bit is lost between the layouts.
+ */
+#include "support.h"
+
+#include "io/safetensors.h"
+#include "models/families/detect.h"
+#include "models/families/export.h"
+#include "tensor/graph.h"
+#include "text/tokenizer.h"
+
+static const char *golden(const char *name) {
+  static char path[2][4096];
+  static int turn;
+  turn = !turn;
+  snprintf(path[turn], sizeof path[turn], "%s/golden/sd/%s", SUMI_TESTS, name);
+  return path[turn];
+}
+
+static sumi__model *open_model(sumi_context *ctx, const char *path, const char *config) {
+  sumi__model *m = NULL;
+  assert_ok(ctx, sumi__model_open(ctx, path, &(sumi__model_options){.config_folder = config}, &m));
+  return m;
+}
+
+/* All tensors of two checkpoints; those of b are of `to` (COUNT: of the same type, bit for bit). */
+static void assert_same_tensors(sumi_context *ctx, const sumi__model *a, const sumi__model *b, sumi_dtype to) {
+  for (int p = 0; p < SUMI__PARTS; p++) {
+    sumi__part_list x, y;
+    assert_ok(ctx, sumi__part_list_make(a, (sumi__part)p, &x));
+    assert_ok(ctx, sumi__part_list_make(b, (sumi__part)p, &y));
+    assert_true(x.count > 30);
+    assert_int_equal(x.count, y.count);
+    for (size_t i = 0; i < x.count; i++) {
+      const sumi__part_tensor *s = &x.tensors[i], *t = &y.tensors[i];
+      assert_string_equal(s->name, t->name);
+      assert_int_equal(s->state, SUMI__TENSOR_OK);
+      assert_int_equal(t->state, SUMI__TENSOR_OK);
+      const size_t count = (size_t)sumi_shape_count(&s->shape);
+      assert_int_equal(t->view.dtype, to == SUMI_DTYPE_COUNT ? s->view.dtype : to);
+      if (to == SUMI_DTYPE_COUNT) assert_memory_equal(s->view.data, t->view.data, count * 2);
+      for (size_t k = 0; k < count && to == SUMI_F32; k++) { /* f16 in f32, exactly */
+        uint16_t half;
+        float wide;
+        memcpy(&half, (const char *)s->view.data + 2 * k, sizeof half);
+        memcpy(&wide, (const char *)t->view.data + 4 * k, sizeof wide);
+        assert_true(sumi__f16_to_f32(half) == wide);
+      }
+    }
+    sumi__part_list_free(a, &x);
+    sumi__part_list_free(b, &y);
+  }
+}
+
+static void layouts_become_each_other(void **state) {
+  static const char *const names[] = {"sd1", "sd2"};
+  for (int k = 0; k < 2; k++) {
+    const char *config = golden(names[k]);
+    assert_ok(*state, sumi_model_convert(*state, config, "one.safetensors", NULL));
+    const sumi_convert_options back = {.config_folder = config};
+    assert_ok(*state, sumi_model_convert(*state, "one.safetensors", "folder", &back));
+    sumi__model *first = open_model(*state, config, NULL), *file = open_model(*state, "one.safetensors", config);
+    sumi__model *folder = open_model(*state, "folder", NULL);
+    assert_same_tensors(*state, first, file, SUMI_DTYPE_COUNT);
+    assert_same_tensors(*state, first, folder, SUMI_DTYPE_COUNT);
+    assert_memory_equal(&first->unet, &folder->unet, sizeof first->unet);
+    assert_memory_equal(&first->vae, &folder->vae, sizeof first->vae);
+    assert_memory_equal(&first->text, &folder->text, sizeof first->text);
+    assert_int_equal(first->prediction, folder->prediction);
+    assert_int_equal(first->pad, folder->pad);
+    assert_int_equal(first->family, folder->family);
+    sumi__model_close(first);
+    sumi__model_close(file);
+    sumi__model_close(folder);
+  }
+}
+
+/* The names in the file are those that the list has, which the reference's own checkpoints gave. */
+static void files_have_their_layouts_names(void **state) {
+  sumi_safetensors *file = NULL;
+  size_t lines = 0;
+  assert_ok(*state, sumi_model_convert(*state, golden("sd2"), "names.safetensors", NULL));
+  assert_ok(*state, sumi_safetensors_open(*state, "names.safetensors", &file));
+  char *text = read_plain(golden("sd2.names"), NULL);
+  for (char *at = strtok(text, "\n"); at; at = strtok(NULL, "\n"), lines++) {
+    const bool is_conv = strstr(at, " []") != NULL;
+    *strstr(at, " = ") = '\0';
+    const sumi_safetensors_tensor *t = sumi_safetensors_find(file, at);
+    if (!t) fail_msg("%s is missing", at);
+    if (is_conv) assert_int_equal(t->rank, 4);
+  }
+  assert_int_equal(lines, sumi_safetensors_count(file));
+  sumi_safetensors_close(file);
+  free(text);
+}
+
+static void numbers_can_be_cast(void **state) {
+  const sumi_convert_options wide = {.cast = true, .dtype = SUMI_F32}, narrow = {.cast = true, .dtype = SUMI_F16};
+  const sumi_convert_options wrong = {.cast = true, .dtype = SUMI_I8};
+  assert_ok(*state, sumi_model_convert(*state, golden("sd1"), "wide", &wide));
+  assert_ok(*state, sumi_model_convert(*state, "wide", "narrow", &narrow));
+  sumi__model *first = open_model(*state, golden("sd1"), NULL);
+  sumi__model *f32 = open_model(*state, "wide", NULL), *f16 = open_model(*state, "narrow", NULL);
+  assert_same_tensors(*state, first, f32, SUMI_F32);
+  assert_same_tensors(*state, first, f16, SUMI_DTYPE_COUNT);
+  sumi__model_close(first);
+  sumi__model_close(f32);
+  sumi__model_close(f16);
+  assert_int_equal(sumi_model_convert(*state, golden("sd1"), "wrong", &wrong), SUMI_INVALID);
+}
+
+/* The tokenizer that a folder gets makes the same ids. */
+static void tokenizers_are_written(void **state) {
+  static const char text[] = "a watercolor picture of an OTTER, \xf0\x9f\xa6\xa6 !! caf\xc3\xa9";
+  sumi_tokenizer *a = NULL, *b = NULL;
+  int32_t *x = NULL, *y = NULL;
+  size_t n, m;
+  assert_ok(*state, sumi_tokenizer_open(*state, NULL, &a)); /* all of the built-in vocabulary */
+  assert_ok(*state, sumi__tokenizer_save(a, *state, "built-in", sumi_tokenizer_eos(a)));
+  assert_ok(*state, sumi_tokenizer_open(*state, "built-in", &b));
+  assert_ok(*state, sumi_tokenizer_encode(a, *state, text, strlen(text), &x, &n));
+  assert_ok(*state, sumi_tokenizer_encode(b, *state, text, strlen(text), &y, &m));
+  assert_int_equal(n, m);
+  assert_memory_equal(x, y, n * sizeof *x);
+  assert_int_equal(sumi_tokenizer_vocabulary(a), sumi_tokenizer_vocabulary(b));
+  assert_int_equal(sumi_tokenizer_pad(b), sumi_tokenizer_eos(a));
+  sumi_ids_free(*state, x);
+  sumi_ids_free(*state, y);
+  sumi_tokenizer_close(a);
+  sumi_tokenizer_close(b);
+}
+
+/* Writes the CompVis file of sd1 without one tensor, with one misshapen, and with three more. */
+static void write_faulty(sumi_context *ctx) {
+  enum { MOST = 512 };
+  static sumi__safetensors_entry entries[MOST];
+  static const float number = 1;
+  sumi_safetensors *file = NULL;
+  size_t count = 0;
+  assert_ok(ctx, sumi_model_convert(ctx, golden("sd1"), "whole.safetensors", NULL));
+  assert_ok(ctx, sumi_safetensors_open(ctx, "whole.safetensors", &file));
+  for (size_t i = 0; i < sumi_safetensors_count(file); i++) {
+    const sumi_safetensors_tensor *t = sumi_safetensors_tensor_at(file, i);
+    if (strcmp(t->name, "model.diffusion_model.out.0.bias") == 0) continue;
+    entries[count] = (sumi__safetensors_entry){t->name, SUMI_F16, sumi_shape_make(t->rank, t->dims), t->data};
+    if (strcmp(t->name, "first_stage_model.quant_conv.weight") == 0) entries[count].shape = SUMI_SHAPE(t->count);
+    count++;
+  }
+  entries[count++] = (sumi__safetensors_entry){"model_ema.decay", SUMI_F32, SUMI_SHAPE(1), &number};
+  entries[count++] = (sumi__safetensors_entry){"alphas_cumprod", SUMI_F32, SUMI_SHAPE(1), &number};
+  entries[count++] = (sumi__safetensors_entry){"something.else", SUMI_F32, SUMI_SHAPE(1), &number};
+  assert_ok(ctx, sumi__safetensors_write(ctx, "faulty.safetensors", entries, count, NULL, 0, NULL, NULL));
+  sumi_safetensors_close(file);
+}
+
+static void faults_and_leftovers_are_told(void **state) {
+  sumi_model_report *r = NULL;
+  const sumi_model_options options = {.config_folder = golden("sd1")};
+  const sumi_convert_options convert = {.config_folder = options.config_folder};
+  write_faulty(*state);
+  assert_ok(*state, sumi_model_inspect(*state, "faulty.safetensors", &options, &r));
+  assert_string_equal(r->family, "Stable Diffusion 1.x");
+  assert_int_equal(r->fault_count, 2);
+  assert_string_equal(r->faults[0].component, "unet");
+  assert_string_equal(r->faults[0].name, "conv_norm_out.bias");
+  assert_int_equal(r->faults[0].kind, SUMI_FAULT_MISSING);
+  assert_string_equal(r->faults[1].name, "quant_conv.weight");
+  assert_int_equal(r->faults[1].kind, SUMI_FAULT_MISMATCH);
+  assert_int_equal(r->faults[1].expected.rank, 4);
+  assert_int_equal(r->faults[1].found.rank, 1);
+  assert_int_equal(r->leftover_count, 3);
+  for (size_t i = 0; i < r->leftover_count; i++)
+    assert_int_equal(r->leftovers[i].known, strcmp(r->leftovers[i].name, "something.else") != 0);
+  assert_int_equal(r->tensor_count + 2, 36 + 208 + 124);
+  sumi_model_report_free(r);
+  assert_int_equal(sumi_model_convert(*state, "faulty.safetensors", "never", &convert), SUMI_MISMATCH);
+  assert_error(*state, "faulty.safetensors", "conv_norm_out.bias");
+  assert_int_not_equal(access("never", F_OK), 0);
+}
+
+static void numbers_beyond_f16_are_refused(void **state) {
+  const sumi_convert_options wide = {.cast = true, .dtype = SUMI_F32}, narrow = {.cast = true, .dtype = SUMI_F16};
+  const char *path = "huge/unet/diffusion_pytorch_model.safetensors";
+  assert_ok(*state, sumi_model_convert(*state, golden("sd1"), "huge", &wide));
+  size_t bytes;
+  char *data = read_plain(path, &bytes);
+  const float huge = 65520.0f; /* the first that rounds to infinity */
+  memcpy(data + bytes - sizeof huge, &huge, sizeof huge);
+  write_plain(path, data, bytes);
+  free(data);
+  assert_int_equal(sumi_model_convert(*state, "huge", "huge.safetensors", &narrow), SUMI_INVALID);
+  assert_error(*state, "beyond f16's range");
+  assert_int_not_equal(access("huge.safetensors", F_OK), 0);
+}
+
+static bool stop_at_ten(void *user, size_t done, size_t total) {
+  *(size_t *)user = done;
+  assert_int_equal(total, 36 + 208 + 124);
+  return done < 10;
+}
+
+static void conversion_can_be_stopped(void **state) {
+  size_t done = 0;
+  const sumi_convert_options o = {.progress = stop_at_ten, .user = &done};
+  assert_int_equal(sumi_model_convert(*state, golden("sd1"), "stopped.safetensors", &o), SUMI_CANCELLED);
+  assert_int_equal(done, 10);
+  assert_int_not_equal(access("stopped.safetensors", F_OK), 0);
+  assert_int_equal(temporaries_of("stopped.safetensors"), 0);
+}
+
+/* Other models are named for what they are. */
+static void other_models_are_named(void **state) {
+  static const char *const cases[][2] = {
+      {"conditioner.embedders.1.model.ln_final.weight", "a Stable Diffusion XL checkpoint"},
+      {"model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight", "a Stable Diffusion 3 checkpoint"},
+      {"double_blocks.0.img_attn.qkv.weight", "the transformer of FLUX alone"},
+      {"lora_te_text_model_encoder_layers_0_mlp_fc1.lora_down.weight", "a LoRA"},
+      {"encoder.down.0.block.0.conv1.weight", "an autoencoder alone"},
+      {"down_blocks.0.resnets.0.conv1.weight", "a U-Net alone"},
+  };
+  static const float number = 1;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    sumi_model_report *r = NULL;
+    const sumi__safetensors_entry entry = {cases[i][0], SUMI_F32, SUMI_SHAPE(1), &number};
+    assert_ok(*state, sumi__safetensors_write(*state, "foreign.safetensors", &entry, 1, NULL, 0, NULL, NULL));
+    assert_int_equal(sumi_model_inspect(*state, "foreign.safetensors", NULL, &r), SUMI_UNSUPPORTED);
+    assert_error(*state, "foreign.safetensors", cases[i][1]);
+    assert_null(r);
+  }
+}
+
+static void leftovers_are_known_by_name(void **state) {
+  (void)state;
+  assert_true(sumi__is_known_leftover("model_ema.diffusion_modelinput_blocks00weight"));
+  assert_true(sumi__is_known_leftover("cond_stage_model.transformer.text_model.embeddings.position_ids"));
+  assert_true(sumi__is_known_leftover("cond_stage_model.model.text_projection"));
+  assert_true(sumi__is_known_leftover("cond_stage_model.model.transformer.resblocks.23.ln_1.bias"));
+  assert_true(sumi__is_known_leftover("betas"));
+  assert_false(sumi__is_known_leftover("betas2"));
+  assert_false(sumi__is_known_leftover("cond_stage_model.model.transformer.resblocks.22.ln_1.bias"));
+  assert_false(sumi__is_known_leftover("model.diffusion_model.input_blocks.0.0.weight"));
+  assert_false(sumi__is_known_leftover(""));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(layouts_become_each_other),     cmocka_unit_test(files_have_their_layouts_names),
+      cmocka_unit_test(numbers_can_be_cast),           cmocka_unit_test(tokenizers_are_written),
+      cmocka_unit_test(faults_and_leftovers_are_told), cmocka_unit_test(numbers_beyond_f16_are_refused),
+      cmocka_unit_test(conversion_can_be_stopped),     cmocka_unit_test(other_models_are_named),
+      cmocka_unit_test(leftovers_are_known_by_name),
+  };
+  return cmocka_run_group_tests(tests, support_setup, support_teardown);
+}
