@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include "io/safetensors.h"
+#include "pipeline/noise.h"
 
 #include <math.h>
 
@@ -247,6 +248,31 @@ static void jobs_with_pictures_agree(void **state) {
 
 /* ---- Batches, seeds, cancelling ---- */
 
+/* For seed 0: AUTOMATIC1111's GPU mode, and torch's CPU generator for 16 values and a second draw of a batch. */
+static void noise_is_that_of_other_tools(void **state) {
+  (void)state;
+  static const float gpu[4] = {-0.92466f, -0.42534f, -2.64385f, 0.14518f},
+                     cpu[4] = {-1.1258f, -1.1524f, -0.2506f, -0.4339f};
+  sumi_context *ctx;
+  sumi__noise noise;
+  float values[2][16];
+  assert_int_equal(sumi_context_create(NULL, &ctx), SUMI_OK);
+  for (int kind = SUMI_NOISE_EACH; kind <= SUMI_NOISE_PHILOX; kind++) {
+    const float *expected = kind == SUMI_NOISE_PHILOX ? gpu : cpu;
+    assert_int_equal(sumi__noise_make(ctx, (sumi_noise)kind, 0, 0, 2, 16, &noise), SUMI_OK);
+    sumi__noise_draw(&noise, values[0]);
+    for (int i = 0; i < 4; i++) assert_float_equal(values[0][i], expected[i], 1e-4);
+    sumi__noise_free(ctx, &noise);
+    /* The second picture is the first of the next seed, but for the batch's one stream. */
+    float alone[16];
+    assert_int_equal(sumi__noise_make(ctx, (sumi_noise)kind, 0, 1, 1, 16, &noise), SUMI_OK);
+    sumi__noise_draw(&noise, alone);
+    assert_int_equal(memcmp(alone, values[1], sizeof alone) == 0, kind != SUMI_NOISE_BATCH);
+    sumi__noise_free(ctx, &noise);
+  }
+  sumi_context_free(ctx);
+}
+
 static bool stop_at_three(void *user, const sumi_generation_progress *at) {
   (void)user;
   return at->phase != SUMI_PHASE_SAMPLE || at->step < 3;
@@ -312,8 +338,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(parts_agree_in_f32),       cmocka_unit_test(parts_agree_in_bf16),
       cmocka_unit_test(pictures_agree_in_f32),    cmocka_unit_test(pictures_agree_in_bf16),
-      cmocka_unit_test(jobs_with_pictures_agree), cmocka_unit_test(batches_and_seeds),
-      cmocka_unit_test(wrong_jobs_are_refused),
+      cmocka_unit_test(jobs_with_pictures_agree), cmocka_unit_test(noise_is_that_of_other_tools),
+      cmocka_unit_test(batches_and_seeds),        cmocka_unit_test(wrong_jobs_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
