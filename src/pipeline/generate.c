@@ -100,6 +100,8 @@ static sumi_status make_schedule(job *j) {
   o.betas = trained->betas;
   if (!o.steps_offset) o.steps_offset = trained->steps_offset;
   if (o.spacing == SUMI_SPACING_DEFAULT && o.convention == SUMI_CONVENTION_DIFFUSERS) o.spacing = trained->spacing;
+  /* set_alpha_to_one is of DDIM and PNDM alone. */
+  if (o.final == SUMI_FINAL_DEFAULT && j->sampler->habits.grid == SUMI__GRID_STRIDE) o.final = trained->final;
   SUMI_TRY(sumi__ddpm_make(j->s->ctx, &o.betas, &j->ddpm));
   SUMI_TRY(sumi__schedule_make(j->s->ctx, &j->ddpm, j->sampler, &o, j->how.steps, &j->schedule));
   /* With a mask, strength 1 begins with noise alone. */

@@ -306,6 +306,10 @@ static sumi_status read_schedule(sumi_context *ctx, const char *folder, sumi__mo
   SUMI_TRY(get_choice(&r, "timestep_spacing", spacings, "leading, trailing, linspace", &spacing));
   o->spacing = (sumi_spacing)spacing;
   SUMI_TRY(get_int(&r, "steps_offset", 0, 1000, &o->steps_offset));
+  const sumi__json_node *to_one = sumi__json_find(r.root, "set_alpha_to_one");
+  bool ends_at_zero = false;
+  SUMI_TRY(sumi__json_get_bool(r.json, r.root, "set_alpha_to_one", SUMI__JSON_OPTIONAL, &ends_at_zero));
+  if (to_one) o->final = ends_at_zero ? SUMI_FINAL_ZERO : SUMI_FINAL_MIN;
   if (o->steps_offset == 0) o->steps_offset = 1; /* as diffusers' pipelines take it, whatever an old file says */
 done:
   sumi__json_free(r.json);
