@@ -203,6 +203,24 @@ static void test_large_group_norm(void **state) {
   for (uint32_t k = 0; k < 2; k++) compare_all("group_norm, large", k, build_large_norm, &bf16, 0.05, 0x1p-7);
 }
 
+/* Results that only subnormal numbers can hold, of every kind of kernel that stores bf16. What is that small becomes
+ * comparable with other numbers; what has become zero stays so. */
+static void build_subnormal(compare_graph *c, const void *arg) {
+  (void)arg;
+  sumi_tensor *x = compare_input(c, SUMI_BF16, SUMI_SHAPE(2, 6, 6, 40), 1.0f, 0.0f);
+  sumi_tensor *gamma = compare_input(c, SUMI_F32, SUMI_SHAPE(40), 1e-39f, 0.0f);
+  sumi_tensor *halves = compare_input(c, SUMI_BF16, SUMI_SHAPE(3, 80), 1e-19f, 0.0f);
+  sumi_tensor *y[] = {sumi_group_norm(c->g, x, gamma, gamma, 4, 1e-5f), sumi_layer_norm(c->g, x, gamma, gamma, 1e-5f),
+                      sumi_geglu(c->g, halves)};
+  for (int i = 0; i < 3; i++)
+    c->outputs[c->n_outputs++] = sumi_affine(c->g, sumi_cast(c->g, y[i], SUMI_F32), 0x1p126f, 0.0f);
+}
+
+static void test_subnormal_results(void **state) {
+  (void)state;
+  compare_all("subnormal results", 1, build_subnormal, NULL, 0.01, 0x1p-6); /* a subnormal bf16 is a step of 0.008 */
+}
+
 static void test_group_norm_far_mean(void **state) {
   (void)state;
   compare_all("group_norm far from zero", 1, build_far_mean, NULL, 2e-3, 1e-5);
@@ -237,10 +255,15 @@ static void test_layer_norm(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_conv2d),           cmocka_unit_test(test_conv_transpose2d),
-      cmocka_unit_test(test_conv2d_grads),     cmocka_unit_test(test_odd_outputs),
-      cmocka_unit_test(test_matmul),           cmocka_unit_test(test_group_norm),
-      cmocka_unit_test(test_large_group_norm), cmocka_unit_test(test_group_norm_far_mean),
+      cmocka_unit_test(test_conv2d),
+      cmocka_unit_test(test_conv_transpose2d),
+      cmocka_unit_test(test_conv2d_grads),
+      cmocka_unit_test(test_odd_outputs),
+      cmocka_unit_test(test_matmul),
+      cmocka_unit_test(test_group_norm),
+      cmocka_unit_test(test_large_group_norm),
+      cmocka_unit_test(test_subnormal_results),
+      cmocka_unit_test(test_group_norm_far_mean),
       cmocka_unit_test(test_layer_norm),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,6 +63,19 @@ static void nested_lifetimes_take_the_lower_bound(void **state) {
   assert_int_equal(lower_bound, arena);
 }
 
+/* Shapes that pass every check one by one can still add up to more than there is. */
+static void sizes_beyond_all_memory_are_refused(void **state) {
+  sumi_context *ctx = *state;
+  const size_t huge = (size_t)1 << 62;
+  sumi__buffer b[3];
+  size_t arena, lower_bound;
+  for (int i = 0; i < 3; i++) b[i] = (sumi__buffer){.bytes = huge - 64, .first = 0, .last = 3};
+  assert_int_equal(sumi__plan(ctx, b, 3, 4, &arena, &lower_bound), SUMI_NO_MEMORY);
+  assert_error(ctx, "2^63");
+  b[0].bytes = SIZE_MAX;
+  assert_int_equal(sumi__plan(ctx, b, 1, 4, &arena, &lower_bound), SUMI_NO_MEMORY);
+}
+
 /* ---- Programs ---- */
 
 static void assert_program_sound(const sumi_program *p, const char *what) {
@@ -146,6 +159,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(random_lifetimes),
       cmocka_unit_test(nested_lifetimes_take_the_lower_bound),
+      cmocka_unit_test(sizes_beyond_all_memory_are_refused),
       cmocka_unit_test(networks_lose_at_most_a_tenth),
       cmocka_unit_test(random_programs_are_sound),
   };

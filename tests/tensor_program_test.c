@@ -5,6 +5,8 @@
 #include "tensor/program.h"
 #include "tensor/weights.h"
 
+#include <math.h>
+
 typedef struct fixture { /* a graph, with the backend that compiles it */
   sumi_context *ctx;
   sumi_backend *backend;
@@ -228,6 +230,47 @@ static void count_and_release(void *user, void *memory) {
   free(memory);
 }
 
+/* Programs outlive the graphs that they were compiled from, and a graph that is made later may lie where one was. */
+static void tensors_of_later_graphs_are_not_taken_for_a_port(void **state) {
+  enum { LATER = 64 };
+  fixture f = begin(state);
+  sumi_tensor *x = sumi_input(f.g, "x", SUMI_F32, SUMI_SHAPE(2));
+  sumi_program *p = compile(&f, 1, (sumi_tensor *[]){sumi_square(f.g, x)}, false);
+  sumi_graph_free(f.g);
+  f.g = NULL;
+  static float values[4096];
+  for (int i = 0; i < LATER; i++) {
+    sumi_graph *g = NULL;
+    assert_ok(f.ctx, sumi_graph_create(f.ctx, &g));
+    sumi_tensor *other = sumi_input(g, "x", SUMI_F32, SUMI_SHAPE(4096));
+    assert_ptr_not_equal(other, x);
+    assert_null(sumi_data(p, other));
+    assert_int_equal(sumi_set(p, other, values), SUMI_INVALID);
+    sumi_graph_free(g);
+  }
+  assert_ok(f.ctx, sumi_set(p, x, values));
+  sumi_program_free(p);
+  end(&f);
+}
+
+/* dy goes to a where a >= b, also where both are the same infinity. */
+static void equal_infinities_are_a_tie(void **state) {
+  fixture f = begin(state);
+  sumi_tensor *a = sumi_input(f.g, "a", SUMI_F32, SUMI_SHAPE(5)), *b = sumi_input(f.g, "b", SUMI_F32, SUMI_SHAPE(5));
+  sumi_tensor *inputs[] = {a, b}, *dx[2];
+  sumi_tensor *loss = sumi_sum_all(f.g, sumi_maximum(f.g, a, b));
+  assert_ok(f.ctx, sumi_grad(f.g, loss, 2, inputs, dx));
+  sumi_program *p = compile(&f, 2, dx, false);
+  const float inf = INFINITY;
+  assert_ok(f.ctx, sumi_set(p, a, (float[]){inf, -inf, inf, -inf, 1}));
+  assert_ok(f.ctx, sumi_set(p, b, (float[]){inf, -inf, -inf, inf, 1}));
+  assert_ok(f.ctx, sumi_run(p));
+  assert_values(sumi_data(p, dx[0]), (float[]){1, 1, 1, 0, 1}, 5);
+  assert_values(sumi_data(p, dx[1]), (float[]){0, 0, 0, 1, 0}, 5);
+  sumi_program_free(p);
+  end(&f);
+}
+
 static void a_run_allocates_nothing(void **state) {
   (void)state;
   int allocations = 0;
@@ -424,6 +467,8 @@ int main(void) {
       cmocka_unit_test(constants_are_folded),
       cmocka_unit_test(random_numbers_follow_their_state),
       cmocka_unit_test(results_take_over_memory_of_what_is_no_longer_read),
+      cmocka_unit_test(tensors_of_later_graphs_are_not_taken_for_a_port),
+      cmocka_unit_test(equal_infinities_are_a_tie),
       cmocka_unit_test(a_run_allocates_nothing),
       cmocka_unit_test(null_passes_through_and_the_first_fault_stays),
       cmocka_unit_test(misuse_is_refused),

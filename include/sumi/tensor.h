@@ -251,8 +251,9 @@ typedef struct sumi_compile_options {
   size_t max_weight_bytes;
 } sumi_compile_options;
 
-/* Compiles the outputs (and what they need) into a program, which does not refer to the graph any more. options may
- * be NULL. Errors: the graph's own fault, NO_MEMORY, UNSUPPORTED. */
+/* Compiles the outputs (and what they need) into a program. The graph may be freed, or go on growing: the program does
+ * not depend on it, and its tensors name the program's inputs and outputs for as long as that lives. options may be
+ * NULL. Errors: the graph's own fault, NO_MEMORY, UNSUPPORTED. */
 SUMI_API sumi_status sumi_compile(sumi_backend *backend, sumi_graph *g, int n, sumi_tensor *const *outputs,
                                   const sumi_compile_options *options, sumi_program **out);
 SUMI_API void sumi_program_free(sumi_program *p);

@@ -69,6 +69,8 @@ static inline bool sumi__mul_size(size_t a, size_t b, size_t *out) { return !__b
 static inline bool sumi__add_size(size_t a, size_t b, size_t *out) { return !__builtin_add_overflow(a, b, out); }
 static inline bool sumi__mul_i64(int64_t a, int64_t b, int64_t *out) { return !__builtin_mul_overflow(a, b, out); }
 
+static inline bool sumi__add_i64(int64_t a, int64_t b, int64_t *out) { return !__builtin_add_overflow(a, b, out); }
+
 static inline size_t sumi__align_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 static inline int64_t sumi__min_i64(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t sumi__max_i64(int64_t a, int64_t b) { return a > b ? a : b; }

@@ -186,7 +186,9 @@ static sumi_status make_reorder(sumi__dnn *d, md_ref from, md_ref to, dnnl_primi
   TRY(d->ctx, dnnl_primitive_create(out, pd), "reorder");
   md_ref scratch = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
   const size_t bytes = scratch ? dnnl_memory_desc_get_size(scratch) : 0;
-  if (bytes > 0 && !d->reorder_scratch) {
+  if (sumi__align_up(bytes, 64) > d->reorder_scratch_bytes) { /* reorders share it: as large as the largest needs */
+    if (d->reorder_scratch) dnnl_memory_destroy(d->reorder_scratch);
+    d->reorder_scratch = NULL;
     d->reorder_scratch_bytes = sumi__align_up(bytes, 64);
     TRY(d->ctx, make_memory(d, &d->reorder_scratch, scratch), "reorder");
   }

@@ -13,7 +13,8 @@ static bool infer(sumi_graph *g, sumi__node *n) {
     SUMI__INFER(g, sumi_shape_equal(&alike, &shape) && t->dtype == n->inputs[0]->dtype, SUMI_SHAPE,
                 "concat: input %d is %s%s, expected %s%s up to axis %d", i, sumi_dtype_name(t->dtype),
                 SUMI__SHAPE_STR(&t->shape), sumi_dtype_name(n->inputs[0]->dtype), SUMI__SHAPE_STR(&shape), axis);
-    shape.dims[axis] += t->shape.dims[axis];
+    SUMI__INFER(g, sumi__add_i64(shape.dims[axis], t->shape.dims[axis], &shape.dims[axis]), SUMI_SHAPE,
+                "concat: the sizes along axis %d add up past 2^63", axis);
   }
   return sumi__declare(g, n, 0, n->inputs[0]->dtype, shape);
 }

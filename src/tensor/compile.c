@@ -228,6 +228,8 @@ sumi_status sumi_compile(sumi_backend *backend, sumi_graph *g, int n, sumi_tenso
   if (status == SUMI_OK) {
     p->ctx = g->ctx;
     p->backend = backend;
+    p->theirs = g;
+    g->owners++;
     status = sumi__clone_live(g, n, outputs, &p->g, &map);
   }
   if (status == SUMI_OK) status = make_ports(p, g, map, n, outputs);

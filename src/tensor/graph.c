@@ -11,13 +11,14 @@ sumi_status sumi_graph_create(sumi_context *ctx, sumi_graph **out) {
   sumi_graph *g = sumi__alloc_zero(ctx, sizeof *g);
   if (!g) return SUMI_NO_MEMORY;
   g->ctx = ctx;
+  g->owners = 1;
   sumi__arena_init(&g->arena, ctx);
   *out = g;
   return SUMI_OK;
 }
 
 void sumi_graph_free(sumi_graph *g) {
-  if (!g) return;
+  if (!g || --g->owners > 0) return;
   sumi_context *ctx = g->ctx;
   sumi__arena_free(&g->arena);
   sumi__free(ctx, g->nodes);

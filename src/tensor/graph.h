@@ -41,6 +41,7 @@ struct sumi_graph {
   size_t n_nodes, nodes_capacity;
   int n_tensors;
   int n_streams; /* of randomness */
+  int owners;    /* whoever made it, and the programs whose ports its tensors name */
 };
 
 /* What one execution of a node gets. Pointers are aligned to 64 bytes but where a tensor is a view. */

@@ -115,6 +115,19 @@ static void try_heuristic(search *s, int heuristic) {
   }
 }
 
+/* Rounds the sizes up and adds them: if that does not overflow, no offset and no sum of those that are alive does. */
+static sumi_status check_sizes(sumi_context *ctx, sumi__buffer *buffers, size_t count) {
+  int64_t total = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (buffers[i].bytes > (size_t)INT64_MAX / 2)
+      return sumi__fail(ctx, SUMI_NO_MEMORY, "a value of %zu bytes is beyond all memory", buffers[i].bytes);
+    buffers[i].bytes = sumi__align_up(buffers[i].bytes, ALIGN);
+    if (!sumi__add_i64(total, (int64_t)buffers[i].bytes, &total))
+      return sumi__fail(ctx, SUMI_NO_MEMORY, "the intermediate values need more than 2^63 bytes");
+  }
+  return SUMI_OK;
+}
+
 sumi_status sumi__plan(sumi_context *ctx, sumi__buffer *buffers, size_t count, int n_steps, size_t *arena_bytes,
                        size_t *lower_bound) {
   sumi_status status = SUMI_NO_MEMORY;
@@ -124,8 +137,7 @@ sumi_status sumi__plan(sumi_context *ctx, sumi__buffer *buffers, size_t count, i
   s.placed = sumi__alloc_array(ctx, count * 2, sizeof *s.placed);
   int64_t *change = sumi__alloc_array(ctx, (size_t)n_steps + 2, sizeof *change);
   if (!s.order || !s.best || !s.placed || !change) goto done;
-  status = SUMI_OK;
-  for (size_t i = 0; i < count; i++) buffers[i].bytes = sumi__align_up(buffers[i].bytes, ALIGN);
+  SUMI_TRY(check_sizes(ctx, buffers, count));
   *lower_bound = most_alive(buffers, count, n_steps, change);
   s.enough = *lower_bound + *lower_bound / 100;
   for (int heuristic = 0; heuristic < HEURISTICS; heuristic++) try_heuristic(&s, heuristic);

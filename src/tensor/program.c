@@ -27,6 +27,7 @@ void sumi_program_free(sumi_program *p) {
   sumi__free(p->ctx, p->ports);
   sumi__free(p->ctx, p->profile_text);
   sumi_graph_free(p->g);
+  sumi_graph_free(p->theirs);
   sumi__free(p->ctx, p);
 }
 

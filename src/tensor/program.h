@@ -49,10 +49,11 @@ struct sumi_program {
   char *arena, *scratch;
   sumi_program_info info;
   struct {
-    const sumi_tensor *theirs; /* a key only: their graph may be gone */
+    const sumi_tensor *theirs;
     sumi_tensor *ours;
     bool input;
   } * ports;
+  sumi_graph *theirs; /* co-owned, so that no other tensor ever has the address of one that names a port */
   size_t n_ports;
   bool profiling;
   int profiled_runs;

@@ -11,12 +11,6 @@ static inline __attribute__((always_inline)) vf below_as(vf x, sumi_dtype dtype)
   return dtype == SUMI_BF16 ? vnormal_rough(x) : normal_below(x);
 }
 static inline __attribute__((always_inline)) void store(void *p, sumi_dtype dtype, int64_t i, vf x) {
-#if defined(__AVX512BF16__)
-  if (dtype == SUMI_BF16) { /* as vto_bf16, but that subnormal numbers become zero */
-    _mm256_storeu_si256((__m256i *)(void *)((uint16_t *)p + i), (__m256i)_mm512_cvtneps_pbh((__m512)x));
-    return;
-  }
-#endif
   vstore_as(p, dtype, i, x);
 }
 

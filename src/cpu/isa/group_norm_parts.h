@@ -33,12 +33,6 @@ ALWAYS_INLINE vf load(const void *p, sumi_dtype dtype, int64_t i, int64_t n) {
   return n == V ? vload_as(p, dtype, i) : vload_as_n(p, dtype, i, n);
 }
 ALWAYS_INLINE void store(void *p, sumi_dtype dtype, int64_t i, vf x, int64_t n) {
-#if defined(__AVX512BF16__)
-  if (dtype == SUMI_BF16) { /* as vto_bf16, but that subnormal numbers become zero */
-    _mm256_mask_storeu_epi16((uint16_t *)p + i, vfirst(n), (__m256i)_mm512_cvtneps_pbh((__m512)x));
-    return;
-  }
-#endif
   if (n == V)
     vstore_as(p, dtype, i, x);
   else

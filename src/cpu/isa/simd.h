@@ -223,9 +223,14 @@ static inline vf vfrom_bf16(vh h) {
 }
 
 /* To nearest, ties to even, subnormals kept, NaN quiet: the same bits as
- * sumi__f32_to_bf16. (VCVTNEPS2BF16 flushes subnormals, so it is not used
- * here.) */
+ * sumi__f32_to_bf16. VCVTNEPS2BF16 gives the same but for subnormal numbers,
+ * which it flushes: where one is among them, integers do it. */
 static inline vh vto_bf16(vf x) {
+#if defined(__AVX512BF16__)
+  enum { SUBNORMAL = 0x20 };
+  if (__builtin_expect(_mm512_fpclass_ps_mask((__m512)x, SUBNORMAL) == 0, 1))
+    return (vh)_mm512_cvtneps_pbh((__m512)x);
+#endif
   const vu u = (vu)x;
   vu rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
   rounded = (vu)vselect(vnan(x), (vf)((u >> 16) | 0x40u), (vf)rounded);
