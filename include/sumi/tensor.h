@@ -265,7 +265,7 @@ SUMI_API void *sumi_data(sumi_program *p, const sumi_tensor *t);
 SUMI_API sumi_status sumi_set(sumi_program *p, const sumi_tensor *input, const void *values);
 SUMI_API sumi_status sumi_get(sumi_program *p, const sumi_tensor *output, void *values);
 
-/* Executes the program. Allocates nothing. */
+/* Executes the program. Allocates nothing, but for the little that oneDNN's primitives take for themselves. */
 SUMI_API sumi_status sumi_run(sumi_program *p);
 
 typedef struct sumi_program_info {
