@@ -1,4 +1,5 @@
-# `cmake --install build --prefix DIR`: the headers, the library, the command, and what find_package(sumi) reads, so that
+# `cmake --install build --prefix DIR`: the headers, the library, the command with the model that it draws with by default,
+# and what find_package(sumi) reads, so that
 #   find_package(sumi REQUIRED)
 #   target_link_libraries(program sumi::sumi)
 # links a program with the library and with what the library stands on.
@@ -9,6 +10,7 @@ install(DIRECTORY include/sumi DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MAT
 install(TARGETS sumi EXPORT sumi ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(TARGETS sumi_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(DIRECTORY models/digits DESTINATION ${CMAKE_INSTALL_DATADIR}/sumi/models OPTIONAL)
 install(EXPORT sumi NAMESPACE sumi:: FILE sumi-targets.cmake DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/sumi)
 configure_package_config_file(cmake/sumi-config.cmake.in sumi-config.cmake
                               INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/sumi)

@@ -16,6 +16,7 @@ cmake --build "$scratch/build" >>"$scratch/log" || {
 cd "$2"
 [ -e models/digits/model_index.json ] || exit 0
 cd "$scratch"
+sumi/bin/sumi sample --class 3 --steps 2 -q -o three.png # with the model that was installed
 ln -s "$2/models" models
 [ "$(build/hello)" = hello.png ]
 [ -s hello.png ]

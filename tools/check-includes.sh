@@ -15,7 +15,7 @@ find src apps examples include -name '*.[ch]' 2>/dev/null | sort | xargs awk '
     door["dnnl"] = "src/cpu/onednn.c"
     door["omp"] = "src/base/parallel.c"
     door["png"] = "src/io/png.c"
-    door["zlib"] = "src/io/gzip.c src/io/deflate.c"
+    door["zlib"] = "src/io/gzip.c"
     door["jansson"] = "src/io/json.c"
     door["yaml"] = "src/io/yaml.c"
   }

@@ -41,9 +41,25 @@ bool cli_sampling_step(cli_sampling_watch *w, const sumi_sample_progress *at) {
   return !cli_interrupted();
 }
 
+/* A folder that is not here may be what was installed beside the command: PREFIX/bin/sumi, PREFIX/share/sumi/FOLDER. */
+static const char *installed(const char *folder, char *out, size_t room) {
+  char command[4096];
+  if (*folder == '/' || access(folder, F_OK) == 0) return folder;
+  const ssize_t length = readlink("/proc/self/exe", command, sizeof command - 1);
+  if (length <= 0) return folder;
+  command[length] = 0;
+  for (int up = 0; up < 2; up++) {
+    char *slash = strrchr(command, '/');
+    if (!slash) return folder;
+    *slash = 0;
+  }
+  const int there = snprintf(out, room, "%s/share/sumi/%s", command, folder);
+  return there > 0 && (size_t)there < room && access(out, F_OK) == 0 ? out : folder;
+}
+
 sumi_status cli_digits_open(const cli *c, const char *folder, sumi_digits **out) {
-  char index[4096];
-  const sumi_status status = sumi_digits_open(c->context, folder, out);
+  char index[4096], elsewhere[8192];
+  const sumi_status status = sumi_digits_open(c->context, installed(folder, elsewhere, sizeof elsewhere), out);
   if (status == SUMI_OK) return status;
   const int length = snprintf(index, sizeof index, "%s/model/model_index.json", folder);
   if (length > 0 && (size_t)length < sizeof index && access(index, F_OK) == 0)

@@ -35,7 +35,8 @@ void cli_sampling_help(void);
 /* As the library wants them; count, labels and callback are left to the caller. */
 sumi_sample_options cli_sampling_options(const cli_sampling *s);
 
-/* sumi_digits_open; complaints are printed, with a hint where DIR/model is meant. */
+/* sumi_digits_open, of a folder here or, where there is none of that name, of those that were installed with the
+ * command; complaints are printed, with a hint where DIR/model is meant. */
 sumi_status cli_digits_open(const cli *c, const char *folder, sumi_digits **out);
 
 /* Watches a sampling: shows progress, and stops it after an interruption. */

@@ -6,7 +6,10 @@
  *   if (some_call(ctx, ...) != SUMI_OK) fprintf(stderr, "%s\n", sumi_context_error(ctx));
  *   sumi_context_free(ctx);
  *
- * Nothing in the library exits, aborts, prints, or keeps state outside of a context.
+ * Nothing in the library exits, aborts or prints, and all state of its own is in a context. (Two libraries below it
+ * keep something for the process: oneDNN the kernels that it has generated, jansson the seed of its hash tables. Both
+ * are safe in threads, and no result depends on them.)
+ * A pointer argument is not NULL unless the function's own words allow it: what happens then is undefined.
  * A context and all that was made from it belong to one thread at a time; different contexts may be used from
  * different threads at once. */
 #ifndef SUMI_BASE_H
@@ -71,14 +74,16 @@ typedef struct sumi_context_options {
   void *memory_user;
 } sumi_context_options;
 
-/* Makes a context. `options` may be NULL for the defaults; it is copied. On failure *out is NULL.
+/* Makes a context. `options` may be NULL for the defaults; it is copied. On failure *out is NULL, and there is no
+ * sentence to read but sumi_status_text().
  * Errors: INVALID (threads, max_isa), NO_MEMORY. Free with sumi_context_free. */
 SUMI_API sumi_status sumi_context_create(const sumi_context_options *options, sumi_context **out);
 
 /* Frees the context. Everything made from it must have been freed before. NULL is allowed. */
 SUMI_API void sumi_context_free(sumi_context *ctx);
 
-/* One line about the last failure in this context; "" when nothing has failed. Valid until the next failing call. */
+/* One line about the last failure in this context; "" when nothing has failed, and for NULL, which a context that could
+ * not be made is. Valid until the next failing call. */
 SUMI_API const char *sumi_context_error(const sumi_context *ctx);
 
 /* The number of worker threads that kernels use. */

@@ -16,7 +16,6 @@ static void default_release(void *user, void *memory) {
 }
 
 sumi_status sumi_context_create(const sumi_context_options *options, sumi_context **out) {
-  if (!out) return SUMI_INVALID;
   *out = NULL;
   sumi_context_options chosen = {0};
   if (options) chosen = *options;
