@@ -228,8 +228,7 @@ static inline vf vfrom_bf16(vh h) {
 static inline vh vto_bf16(vf x) {
 #if defined(__AVX512BF16__)
   enum { SUBNORMAL = 0x20 };
-  if (__builtin_expect(_mm512_fpclass_ps_mask((__m512)x, SUBNORMAL) == 0, 1))
-    return (vh)_mm512_cvtneps_pbh((__m512)x);
+  if (__builtin_expect(_mm512_fpclass_ps_mask((__m512)x, SUBNORMAL) == 0, 1)) return (vh)_mm512_cvtneps_pbh((__m512)x);
 #endif
   const vu u = (vu)x;
   vu rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
