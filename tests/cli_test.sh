@@ -48,8 +48,8 @@ expect 2 '--threads: expected an integer from 0 to 1024, found `many`' inspect -
 expect 2 '--threads needs a value' inspect file --threads
 expect 2 '--stats takes no value' inspect --stats=yes file
 expect 2 '--isa: expected one of: generic' inspect --isa mmx file
-expect 6 'No such file' inspect missing.safetensors
-expect 6 'No such file' inspect -- --help
+expect 8 'missing.safetensors: there is no such file or folder' inspect missing.safetensors
+expect 8 '--help: there is no such file or folder' inspect -- --help
 
 printf 'not a header' >broken.safetensors
 expect 7 'broken.safetensors' inspect broken.safetensors
@@ -177,6 +177,6 @@ expect 0 'sd2-folder written' convert sd2.safetensors sd2-folder --config "$sd/s
 expect 0 'f32' inspect sd2-folder
 expect 2 'sd2-folder: this is a folder, the CompVis layout is one file' convert "$sd/sd2" sd2-folder --layout compvis
 expect 2 'sd2.safetensors: this is a file' convert "$sd/sd2" sd2.safetensors --layout diffusers
-expect 8 'nowhere: there is no such checkpoint' convert nowhere other
+expect 8 'nowhere: there is no such file or folder' convert nowhere other
 
 [ $failures = 0 ]

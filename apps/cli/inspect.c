@@ -137,15 +137,23 @@ static bool is_folder(const char *path) {
   return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
 }
 
+static bool is_safetensors(const cli *c, const char *path) {
+  sumi_safetensors *file = NULL;
+  const bool opens = sumi_safetensors_open(c->context, path, &file) == SUMI_OK;
+  sumi_safetensors_close(file);
+  return opens;
+}
+
 /* A checkpoint as such; any other safetensors file tensor by tensor, and what it is if that is known. */
 static sumi_status inspect_one(const cli *c, const char *path, const arguments *a) {
   sumi_model_report *report = NULL;
   const sumi_model_options o = {.config_folder = a->config};
   if (looks_like_png(path)) return inspect_png(c, path);
+  const bool lists = !is_folder(path) && is_safetensors(c, path);
   const sumi_status status = sumi_model_inspect(c->context, path, &o, &report);
   if (status == SUMI_OK) cli_print_model(report, a->tensors);
   sumi_model_report_free(report);
-  if (is_folder(path)) return cli_report(c, status);
+  if (!lists) return cli_report(c, status);
   if (status == SUMI_UNSUPPORTED) {
     cli_print_clean(sumi_context_error(c->context));
     putchar('\n');

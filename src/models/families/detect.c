@@ -53,6 +53,7 @@ static const char *const leftovers[] = {
     "model.betas",
     "model.alphas_cumprod*",
     "global_step",
+    "epoch",
     "v_pred",
     "ztsnr",                    /* what a checkpoint says of itself */
     "first_stage_model.loss.*", /* the discriminator of the autoencoder's training */

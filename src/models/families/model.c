@@ -78,7 +78,7 @@ sumi_status sumi__model_open(sumi_context *ctx, const char *path, const sumi__mo
   m->path = sumi__strdup(ctx, path);
   m->files = sumi__alloc_zero(ctx, sizeof *m->files);
   SUMI_TRY(m->path && m->files ? SUMI_OK : SUMI_NO_MEMORY);
-  SUMI_CHECK(ctx, sumi__file_exists(path), SUMI_NOT_FOUND, "%s: there is no such checkpoint", path);
+  SUMI_CHECK(ctx, sumi__file_exists(path), SUMI_NOT_FOUND, "%s: there is no such file or folder", path);
   SUMI_TRY(sumi__is_directory(path) ? open_folder(m) : open_file(m, options ? options : &none));
   SUMI_TRY(finish(m, options ? options : &none));
   *out = m;
