@@ -116,6 +116,7 @@ expect 2 '--class: expected numbers from 0 to 9' sample -m attention/model -c 8-
 expect 2 '--class: expected numbers from 0 to 9' sample -m attention/model -c 1,
 expect 8 'there is no sampler `no-such`; expected one of: euler-maruyama,' sample -m attention/model --sampler no-such -q
 expect 6 'its model is in attention/model' sample -m attention
+expect 0 'digit model, attention, 28 x 28, 10 classes' inspect attention/model
 # What is wrong with a file to write is said before the work, which would take seconds here.
 slow="sample -m attention/model -c 1 --steps 1000 -q"
 mkdir folder.png

@@ -144,6 +144,18 @@ static bool is_safetensors(const cli *c, const char *path) {
   return opens;
 }
 
+/* A digit model's folder in one line; false if it is none. */
+static bool inspect_digits(const cli *c, const char *path) {
+  sumi_digits *model = NULL;
+  if (sumi_digits_open(c->context, path, &model) != SUMI_OK) return false;
+  const sumi_digits_info info = sumi_digits_describe(model);
+  printf("digit model, %s, %lld x %lld, %lld classes, sigma %g, guidance %g, %lld parameters\n", info.variant,
+         (long long)info.width, (long long)info.height, (long long)info.classes, info.sigma, info.guidance,
+         (long long)info.parameters);
+  sumi_digits_close(model);
+  return true;
+}
+
 /* A checkpoint as such; any other safetensors file tensor by tensor, and what it is if that is known. */
 static sumi_status inspect_one(const cli *c, const char *path, const arguments *a) {
   sumi_model_report *report = NULL;
@@ -153,6 +165,11 @@ static sumi_status inspect_one(const cli *c, const char *path, const arguments *
   const sumi_status status = sumi_model_inspect(c->context, path, &o, &report);
   if (status == SUMI_OK) cli_print_model(report, a->tensors);
   sumi_model_report_free(report);
+  if (is_folder(path)) {
+    char sentence[1024];
+    snprintf(sentence, sizeof sentence, "%s", sumi_context_error(c->context));
+    return status == SUMI_OK || inspect_digits(c, path) ? SUMI_OK : cli_fail(c, status, "%s", sentence);
+  }
   if (!lists) return cli_report(c, status);
   if (status == SUMI_UNSUPPORTED) {
     cli_print_clean(sumi_context_error(c->context));

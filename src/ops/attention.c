@@ -1,7 +1,8 @@
 /* Scaled dot-product attention (Vaswani et al. 2017, arXiv:1706.03762), for each picture n and head a:
  *   y[t] = sum over s of P[t, s] v[s],  P = softmax over s of (scale q[t] . k[s] + mask[t, s])
  * Kept for the gradient is the logarithm of each row's sum of exponentials, from which P is made again (Dao et al.
- * 2022, arXiv:2205.14135). In a causal attention the position t sees s <= t. */
+ * 2022, arXiv:2205.14135). In a causal attention the position t sees s <= t. A row whose mask is -infinity throughout
+ * has no weights to give and is NaN, as PyTorch's is. */
 #include "ops/attention.h"
 
 #include <math.h>
