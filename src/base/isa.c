@@ -1,6 +1,9 @@
 #include "base/isa.h"
 
 #include <string.h>
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <cpuid.h>
+#endif
 
 static const char *const names[SUMI__ISA_COUNT] = {"generic", "avx2", "avx512", "avx512_bf16"};
 
@@ -15,11 +18,18 @@ bool sumi__isa_find(const char *name, sumi__isa *out) {
   return false;
 }
 
+#if defined(__x86_64__) && defined(__GNUC__)
+/* clang knows no name for it before version 16. */
+static bool has_f16c(void) {
+  unsigned a, b, c = 0, d;
+  return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+#endif
+
 sumi__isa sumi__isa_detect(void) {
 #if defined(__x86_64__) && defined(__GNUC__)
   __builtin_cpu_init();
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("f16c"))
-    return SUMI__ISA_GENERIC;
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !has_f16c()) return SUMI__ISA_GENERIC;
   if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
       !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
     return SUMI__ISA_AVX2;
