@@ -8,7 +8,9 @@
 #include "io/torch_file.h"
 #include "io/zip.h"
 
-static const char *const files[] = {"zip2.ckpt", "zip4.ckpt", "legacy.ckpt"};
+static const char *const files[] = {"zip2.ckpt", "zip4.ckpt", "legacy.ckpt", "legacy5.ckpt"};
+
+enum { FILES = sizeof files / sizeof *files };
 
 static const char *golden(const char *name) {
   static char path[4096];
@@ -20,7 +22,7 @@ static void tensors_are_those_of_torch(void **state) {
   sumi_safetensors *expected;
   assert_int_equal(sumi_safetensors_open(*state, golden("expected.safetensors"), &expected), SUMI_OK);
   const sumi__tensor_source *right = sumi__safetensors_source(expected);
-  for (size_t k = 0; k < 3; k++) {
+  for (size_t k = 0; k < FILES; k++) {
     sumi__checkpoint *c;
     if (sumi__checkpoint_open(*state, golden(files[k]), &c) != SUMI_OK) fail_msg("%s", sumi_context_error(*state));
     assert_string_equal(sumi__checkpoint_kind(c), "PyTorch");
@@ -47,7 +49,7 @@ static void tensors_are_those_of_torch(void **state) {
 /* Whatever is missing at the end gives an error, and nothing is read beyond it: the copy is exactly as long, so that a
  * sanitizer would see it. */
 static void truncation_at_every_byte_is_an_error(void **state) {
-  for (size_t k = 0; k < 3; k++) {
+  for (size_t k = 0; k < FILES; k++) {
     size_t bytes;
     char *all = read_plain(golden(files[k]), &bytes);
     for (size_t n = 0; n < bytes; n++) {
@@ -66,7 +68,7 @@ static void truncation_at_every_byte_is_an_error(void **state) {
 static sumi_status parse(sumi_context *ctx, const char *text, size_t bytes, const sumi__pickle_value **out,
                          sumi__arena *arena) {
   sumi__arena_init(arena, ctx);
-  return sumi__pickle_parse(ctx, "hostile.ckpt", (const uint8_t *)text, bytes, arena, NULL, out);
+  return sumi__pickle_parse(ctx, "hostile.ckpt", (const uint8_t *)text, bytes, arena, NULL, NULL, out);
 }
 
 #define BYTES(text) text, sizeof(text) - 1
@@ -131,6 +133,69 @@ static void cycles_end(void **state) {
   sumi__arena_free(&arena);
 }
 
+/* Opcodes of a few bytes that repeat something long which is shared: in proportion to the file they take little. */
+enum { LITTLE = 40 << 20, REPEATED = 15000, REPEATS = 5000 };
+
+static void *allocate_little(void *user, size_t bytes) {
+  size_t *live = user;
+  if (bytes > LITTLE - *live) return NULL;
+  uint8_t *memory = aligned_alloc(64, sumi__align_up(bytes, 64) + 64);
+  if (!memory) return NULL;
+  *live += bytes;
+  memcpy(memory, &bytes, sizeof bytes);
+  return memory + 64;
+}
+
+static void release_little(void *user, void *memory) {
+  size_t *live = user, bytes;
+  memcpy(&bytes, (uint8_t *)memory - 64, sizeof bytes);
+  *live -= bytes;
+  free((uint8_t *)memory - 64);
+}
+
+static size_t put(char *out, size_t at, const char *text, size_t bytes, size_t times) {
+  for (size_t i = 0; i < times; i++, at += bytes) memcpy(out + at, text, bytes);
+  return at;
+}
+
+#define PUT(text, times) n = put(pickle, n, BYTES(text), times)
+
+static void repeats_take_little_memory(void **state) {
+  (void)state;
+  size_t live = 0;
+  const sumi_context_options options = {
+      .threads = 1, .allocate = allocate_little, .release = release_little, .memory_user = &live};
+  sumi_context *ctx;
+  assert_int_equal(sumi_context_create(&options, &ctx), SUMI_OK);
+  char *pickle = malloc(1 << 20);
+  assert_non_null(pickle);
+  for (int k = 0; k < 2; k++) {
+    const sumi__pickle_value *v;
+    sumi__arena arena;
+    size_t n = 0;
+    if (k == 0) { /* OrderedDict(pairs), again and again */
+      PUT("(]q\x00(", 1);
+      PUT("K\x01K\x01\x86", REPEATED / 3);
+      PUT("e0ccollections\nOrderedDict\nq\x01", 1);
+      PUT("h\x01h\x00\x85R0", REPEATS);
+    } else { /* classes with a long name */
+      PUT("X\x98:\x00\x00", 1);
+      PUT("a", REPEATED);
+      PUT("q\x00", 1);
+      PUT("h\x00h\x00\x93"
+          "0",
+          REPEATS);
+    }
+    PUT("}.", 1);
+    assert_int_equal(parse(ctx, pickle, n, &v, &arena), SUMI_FORMAT);
+    assert_non_null(strstr(sumi_context_error(ctx), "repeats the same values too often"));
+    sumi__arena_free(&arena);
+  }
+  free(pickle);
+  sumi_context_free(ctx);
+  assert_int_equal(live, 0);
+}
+
 /* An archive of a pickle and a storage of 16 bytes under the key 0. */
 static size_t make_archive(uint8_t *out, const char *pickle, size_t bytes) {
   static const char *const names[] = {"a/data.pkl", "a/data/0"};
@@ -170,6 +235,39 @@ static void assert_archive(sumi_context *ctx, const char *pickle, size_t bytes, 
 #define TENSOR(key, elements, offset, size, stride)                                                                    \
   "}S'x'\nctorch._utils\n_rebuild_tensor_v2\n((S'storage'\nctorch\nFloatStorage\nS'" key "'\nS'cpu'\n" elements        \
   "tQ" offset "(" size "t(" stride "tI00\n}tRs."
+
+/* A key of 1000 letters above 225 million tensors: lists that are shared. */
+static void names_take_little_memory(void **state) {
+  (void)state;
+  size_t live = 0, n = 0;
+  const sumi_context_options options = {
+      .threads = 1, .allocate = allocate_little, .release = release_little, .memory_user = &live};
+  sumi_context *ctx;
+  sumi__torch_file f;
+  char *pickle = malloc(1 << 20);
+  uint8_t *archive = malloc(1 << 20);
+  assert_non_null(pickle);
+  assert_non_null(archive);
+  assert_int_equal(sumi_context_create(&options, &ctx), SUMI_OK);
+  PUT("ctorch._utils\n_rebuild_tensor_v2\n((S'storage'\nctorch\nFloatStorage\nS'0'\nS'cpu'\nI4\ntQI0\n(I4\nt(I1\nt"
+      "I00\n}tRq\x00"
+      "0](",
+      1);
+  PUT("h\x00", REPEATED);
+  PUT("eq\x01"
+      "0}S'",
+      1);
+  PUT("k", 1000);
+  PUT("'\n](", 1);
+  PUT("h\x01", REPEATED);
+  PUT("es.", 1);
+  assert_int_equal(sumi__torch_open(ctx, "z", archive, make_archive(archive, pickle, n), false, &f), SUMI_FORMAT);
+  assert_non_null(strstr(sumi_context_error(ctx), "refer to each other too often"));
+  free(archive);
+  free(pickle);
+  sumi_context_free(ctx);
+  assert_int_equal(live, 0);
+}
 
 static void hostile_tensors_are_errors(void **state) {
   assert_archive(*state, BYTES("}."), SUMI_OK, NULL);
@@ -257,6 +355,8 @@ int main(void) {
       cmocka_unit_test(calls_are_not_made),
       cmocka_unit_test(damaged_pickles_are_errors),
       cmocka_unit_test(cycles_end),
+      cmocka_unit_test(repeats_take_little_memory),
+      cmocka_unit_test(names_take_little_memory),
       cmocka_unit_test(hostile_tensors_are_errors),
       cmocka_unit_test(hostile_archives_are_errors),
       cmocka_unit_test(shards_are_one),

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Checkpoints have some hundred thousand values at most; one takes 200 bytes, and an opcode of one byte makes it. */
+enum { MOST_VALUES = 1 << 22 };
+
 /* The machine: a stack of values, marks in it, and a memo. */
 typedef struct machine {
   sumi_context *ctx;
@@ -17,6 +20,9 @@ typedef struct machine {
   size_t mark_count, mark_capacity;
   sumi__pickle_value **memo;
   size_t memo_count, memo_capacity;
+  size_t values;                     /* made so far */
+  size_t copies;                     /* bytes left for what is copied from values that may be shared */
+  const sumi__pickle_value *storage; /* the last one named */
   sumi_status status;
 } machine;
 
@@ -76,7 +82,16 @@ static bool grow(machine *m, void **items, size_t *capacity, size_t need, size_t
   return m->status == SUMI_OK;
 }
 
+/* A few opcodes can name what is shared again and again: what each of them copies is counted. */
+static bool spend(machine *m, size_t bytes) {
+  if (m->status == SUMI_OK && bytes > m->copies) fail(m, "it repeats the same values too often");
+  if (m->status != SUMI_OK) return false;
+  m->copies -= bytes;
+  return true;
+}
+
 static value *make(machine *m, sumi__pickle_kind kind) {
+  if (m->values++ == MOST_VALUES) fail(m, "it has too many values");
   value *v = m->status == SUMI_OK ? sumi__arena_alloc(m->arena, sizeof *v) : NULL;
   if (!v) {
     no_memory(m);
@@ -268,7 +283,7 @@ static void push_tuple(machine *m, size_t length) {
 }
 
 static void push_global(machine *m, const char *module, size_t a, const char *name, size_t b) {
-  char *text = m->status == SUMI_OK ? sumi__arena_alloc(m->arena, a + b + 2) : NULL;
+  char *text = spend(m, a + b + 2) ? sumi__arena_alloc(m->arena, a + b + 2) : NULL;
   value *v = push_new(m, SUMI__PICKLE_GLOBAL);
   if (!v || !text) {
     no_memory(m);
@@ -326,6 +341,8 @@ static void push_storage(machine *m, const value *id) {
   v->text = key->text;
   v->text_bytes = key->text_bytes;
   v->integer = elements->integer;
+  v->storage = m->storage;
+  m->storage = v;
 }
 
 static bool read_sizes(const value *list, int64_t *out) {
@@ -364,7 +381,8 @@ static value *tensor_of(machine *m, const value *arguments) {
 static value *dict_of(machine *m, const value *arguments) {
   value *v = make(m, SUMI__PICKLE_DICT);
   const value *pairs = item(arguments, 0);
-  for (size_t i = 0; v && pairs && pairs->kind == SUMI__PICKLE_LIST && i < pairs->count; i++) {
+  if (!pairs || pairs->kind != SUMI__PICKLE_LIST || !spend(m, 2 * pairs->count * sizeof *v->items)) return v;
+  for (size_t i = 0; v && i < pairs->count; i++) {
     const value *pair = pairs->items[i];
     if (pair->kind != SUMI__PICKLE_LIST || pair->count != 2) continue;
     append(m, v, pair->items[0]);
@@ -596,8 +614,10 @@ static bool step(machine *m) {
 }
 
 sumi_status sumi__pickle_parse(sumi_context *ctx, const char *name, const uint8_t *data, size_t bytes,
-                               sumi__arena *arena, size_t *used, const sumi__pickle_value **out) {
+                               sumi__arena *arena, size_t *used, const sumi__pickle_value **storages,
+                               const sumi__pickle_value **out) {
   machine m = {.ctx = ctx, .name = name, .data = data, .bytes = bytes, .arena = arena};
+  m.copies = bytes <= (SIZE_MAX - 4096) / 16 ? 16 * bytes + 4096 : SIZE_MAX;
   *out = NULL;
   while (step(&m)) continue;
   const value *result = m.status == SUMI_OK ? pop(&m) : NULL;
@@ -606,6 +626,7 @@ sumi_status sumi__pickle_parse(sumi_context *ctx, const char *name, const uint8_
   sumi__free(ctx, m.memo);
   if (m.status != SUMI_OK) return m.status;
   if (used) *used = m.at;
+  if (storages) *storages = m.storage;
   *out = result;
   return SUMI_OK;
 }

@@ -31,17 +31,19 @@ struct sumi__pickle_value {
   sumi__pickle_value **items; /* LIST, DICT */
   size_t count, capacity;
   sumi_dtype dtype;                  /* STORAGE; SUMI_DTYPE_COUNT: a type that is not known */
-  const sumi__pickle_value *storage; /* TENSOR */
+  const sumi__pickle_value *storage; /* TENSOR; STORAGE: the one named before it, or NULL */
   sumi_shape shape;
   int64_t strides[SUMI_MAX_RANK];
 };
 
 /* A pickle's value. Everything lies in `arena`, and for texts in the bytes themselves.
- * *used, unless NULL: the bytes up to the end of the pickle, behind which others may follow. What is made of n bytes
- * takes memory and time in proportion to n; values may be shared, also by themselves.
+ * *used, unless NULL: the bytes up to the end of the pickle, behind which others may follow. *storages, unless NULL:
+ * the last storage that is named anywhere, also inside of what is opaque. What is made of n bytes takes memory and time
+ * in proportion to n, and at most 2^22 values; values may be shared, also by themselves.
  * Errors: FORMAT (damaged, or an opcode that no checkpoint has), NO_MEMORY. */
 sumi_status sumi__pickle_parse(sumi_context *ctx, const char *name, const uint8_t *data, size_t bytes,
-                               sumi__arena *arena, size_t *used, const sumi__pickle_value **out);
+                               sumi__arena *arena, size_t *used, const sumi__pickle_value **storages,
+                               const sumi__pickle_value **out);
 
 /* The value under a key that is a text, or NULL. */
 const sumi__pickle_value *sumi__pickle_find(const sumi__pickle_value *dict, const char *key);

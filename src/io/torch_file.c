@@ -33,11 +33,22 @@ typedef struct reader {
   size_t storage_count;
   size_t visits; /* left: what refers to itself is not followed for ever */
   size_t copies; /* bytes left for tensors that have to be copied */
+  size_t names;  /* and for the list of tensors: a long key may stand above many that are shared */
 } reader;
 
 static sumi_status damaged(const reader *r, const char *where, const char *what) {
   char shown[SUMI__QUOTE_MAX];
   return sumi__fail(r->ctx, SUMI_FORMAT, "%s: tensor %s: %s", r->name, sumi__quote(shown, where), what);
+}
+
+static sumi_status too_often(const reader *r) {
+  return sumi__fail(r->ctx, SUMI_FORMAT, "%s: its dictionaries refer to each other too often", r->name);
+}
+
+/* What a pickle of so many bytes may unfold to. */
+static void limit_walk(reader *r, size_t pickle_bytes) {
+  r->visits = 8 * pickle_bytes + 1000;
+  r->names = 64 * pickle_bytes + 65536;
 }
 
 /* ---- Storages ---- */
@@ -127,6 +138,9 @@ static sumi_status view_of(reader *r, const sumi__pickle_value *t, const char *w
 
 static sumi_status add(reader *r, const char *name, const sumi__tensor_view *view) {
   sumi__torch_file *f = r->file;
+  const size_t cost = strlen(name) + 1 + sizeof *f->tensors;
+  if (cost > r->names) return too_often(r);
+  r->names -= cost;
   const sumi_status status = sumi__grow(r->ctx, (void **)&f->tensors, &f->capacity, f->count + 1, sizeof *f->tensors);
   if (status != SUMI_OK) return status;
   char *copy = sumi__arena_strdup(&f->arena, name);
@@ -163,8 +177,7 @@ done:
 static sumi_status walk(reader *r, const sumi__pickle_value *v, const char *path, int depth) {
   sumi_status status = SUMI_OK;
   sumi__tensor_view view;
-  if (r->visits-- == 0)
-    return sumi__fail(r->ctx, SUMI_FORMAT, "%s: its dictionaries refer to each other too often", r->name);
+  if (r->visits-- == 0) return too_often(r);
   if (v->kind == SUMI__PICKLE_TENSOR) {
     SUMI_TRY(view_of(r, v, path, &view));
     SUMI_TRY(add(r, path, &view));
@@ -230,9 +243,10 @@ static sumi_status check_byte_order(const reader *r) {
   return sumi__fail(r->ctx, SUMI_UNSUPPORTED, "%s: its numbers are big-endian, expected little-endian", r->name);
 }
 
-static sumi_status parse(reader *r, bytes pickle, size_t *used, const sumi__pickle_value **out) {
+static sumi_status parse(reader *r, bytes pickle, size_t *used, const sumi__pickle_value **storages,
+                         const sumi__pickle_value **out) {
   if (pickle.bytes > MOST_PICKLE) pickle.bytes = MOST_PICKLE;
-  return sumi__pickle_parse(r->ctx, r->name, pickle.data, pickle.bytes, &r->file->arena, used, out);
+  return sumi__pickle_parse(r->ctx, r->name, pickle.data, pickle.bytes, &r->file->arena, used, storages, out);
 }
 
 static sumi_status open_archive(reader *r, bytes all) {
@@ -243,8 +257,8 @@ static sumi_status open_archive(reader *r, bytes all) {
   SUMI_CHECK(r->ctx, pickle, SUMI_FORMAT, "%s: this zip archive has no data.pkl, so it is no PyTorch checkpoint",
              r->name);
   SUMI_TRY(check_byte_order(r));
-  SUMI_TRY(parse(r, (bytes){pickle->data, pickle->bytes}, NULL, &root));
-  r->visits = 4 * pickle->bytes + 1000;
+  SUMI_TRY(parse(r, (bytes){pickle->data, pickle->bytes}, NULL, NULL, &root));
+  limit_walk(r, pickle->bytes < MOST_PICKLE ? pickle->bytes : MOST_PICKLE);
   SUMI_TRY(walk_all(r, root));
 done:
   sumi__zip_free(&r->zip);
@@ -256,20 +270,13 @@ done:
 
 static const uint8_t magic[] = {0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19};
 
-/* Element sizes are those of the storages that the tensors name. */
-static sumi_status find_sizes(reader *r, const sumi__pickle_value *v, int depth) {
-  sumi_status status = SUMI_OK;
-  if (r->visits-- == 0)
-    return sumi__fail(r->ctx, SUMI_FORMAT, "%s: its dictionaries refer to each other too often", r->name);
-  if (v->kind == SUMI__PICKLE_TENSOR) {
-    const legacy_storage wanted = {.key = v->storage->text};
+/* Element sizes are those of the storages' types, also where nobody but an opaque object knows the tensor. */
+static void find_sizes(reader *r, const sumi__pickle_value *named) {
+  for (; named; named = named->storage) {
+    const legacy_storage wanted = {.key = named->text};
     legacy_storage *s = bsearch(&wanted, r->storages, r->storage_count, sizeof wanted, by_key);
-    if (s && v->storage->dtype != SUMI_DTYPE_COUNT) s->at.bytes = sumi_dtype_bytes(v->storage->dtype);
+    if (s && named->dtype != SUMI_DTYPE_COUNT) s->at.bytes = sumi_dtype_bytes(named->dtype);
   }
-  if ((v->kind == SUMI__PICKLE_DICT || v->kind == SUMI__PICKLE_LIST) && depth < MOST_DEPTH)
-    for (size_t i = 0; i < v->count; i++) SUMI_TRY(find_sizes(r, v->items[i], depth + 1));
-done:
-  return status;
 }
 
 static sumi_status list_keys(reader *r, const sumi__pickle_value *keys) {
@@ -284,6 +291,9 @@ static sumi_status list_keys(reader *r, const sumi__pickle_value *keys) {
   }
   r->storage_count = keys->count;
   qsort(r->storages, r->storage_count, sizeof *r->storages, by_key);
+  for (size_t i = 1; i < r->storage_count; i++)
+    if (by_key(&r->storages[i - 1], &r->storages[i]) == 0)
+      return sumi__fail(r->ctx, SUMI_FORMAT, "%s: two storages have one key", r->name);
   return SUMI_OK;
 }
 
@@ -307,17 +317,17 @@ static sumi_status place_storages(reader *r, const sumi__pickle_value *keys, byt
 
 static sumi_status open_stream(reader *r, bytes rest) {
   sumi_status status = SUMI_OK;
-  const sumi__pickle_value *values[5] = {NULL};
+  const sumi__pickle_value *values[5] = {NULL}, *named[5] = {NULL};
   size_t used, total = 0;
   for (int i = 0; i < 5; i++) {
-    SUMI_TRY(parse(r, rest, &used, &values[i]));
+    SUMI_TRY(parse(r, rest, &used, &named[i], &values[i]));
     rest.data += used;
     rest.bytes -= used;
     total += used;
   }
-  r->visits = 8 * total + 1000;
+  limit_walk(r, total);
   SUMI_TRY(list_keys(r, values[4]));
-  SUMI_TRY(find_sizes(r, values[3], 0));
+  find_sizes(r, named[3]);
   SUMI_TRY(place_storages(r, values[4], rest));
   SUMI_TRY(walk_all(r, values[3]));
 done:
@@ -328,7 +338,9 @@ done:
 /* ---- Opening ---- */
 
 static bool is_stream(const uint8_t *data, size_t count) {
-  return count > 2 + sizeof magic && data[0] == 0x80 && memcmp(data + 2, magic, sizeof magic) == 0;
+  /* From protocol 4 on a frame's length stands before the number. */
+  const size_t at = count > 2 && data[2] == 0x95 ? 11 : 2;
+  return count > at + sizeof magic && data[0] == 0x80 && memcmp(data + at, magic, sizeof magic) == 0;
 }
 
 bool sumi__torch_begins(const uint8_t *data, size_t count) {

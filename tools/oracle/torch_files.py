@@ -5,6 +5,7 @@ Usage: python tools/oracle/torch_files.py [OUTPUT_FOLDER]        (default: tests
 
   zip2.ckpt, zip4.ckpt, legacy.ckpt   the same dictionary in an archive with pickle protocols 2 and 4, and as the stream
                                       of torch before 1.6
+  legacy5.ckpt                        such a stream with pickle protocol 5, and a tensor inside of an object of a class
   expected.safetensors                its tensors, each in order
 """
 
@@ -45,6 +46,8 @@ def main():
     for protocol in (2, 4):
         torch.save(checkpoint, folder / f"zip{protocol}.ckpt", pickle_protocol=protocol)
     torch.save(checkpoint, folder / "legacy.ckpt", _use_new_zipfile_serialization=False)
+    checkpoint["hook"].average = torch.randn(5, generator=generator).half()
+    torch.save(checkpoint, folder / "legacy5.ckpt", pickle_protocol=5, _use_new_zipfile_serialization=False)
     save_file(expected, folder / "expected.safetensors")
 
 
