@@ -208,7 +208,7 @@ static sumi_status walk_all(reader *r, const sumi__pickle_value *root) {
   } else {
     SUMI_TRY(walk(r, root, "", 0));
   }
-  qsort(f->tensors, f->count, sizeof *f->tensors, by_name);
+  if (f->count) qsort(f->tensors, f->count, sizeof *f->tensors, by_name);
   for (size_t i = 1; i < f->count; i++)
     if (by_name(&f->tensors[i - 1], &f->tensors[i]) == 0) return damaged(r, f->tensors[i].name, "the name comes twice");
 done:
