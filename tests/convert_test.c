@@ -177,6 +177,26 @@ static void faults_and_leftovers_are_told(void **state) {
   assert_int_not_equal(access("never", F_OK), 0);
 }
 
+/* Every f16 becomes a type that sumi has not; the header is as long as before. */
+static void types_that_cannot_be_read_are_told(void **state) {
+  const char *path = "types/vae/diffusion_pytorch_model.safetensors";
+  sumi_model_report *r = NULL;
+  size_t bytes;
+  assert_ok(*state, sumi_model_convert(*state, golden("sd1"), "types", NULL));
+  char *data = read_plain(path, &bytes);
+  for (char *at = data + 8; (at = strstr(at, "\"F16\"")) != NULL;) memcpy(at, "\"U16\"", 5);
+  write_plain(path, data, bytes);
+  free(data);
+  assert_ok(*state, sumi_model_inspect(*state, "types", NULL, &r));
+  assert_int_equal(r->fault_count, 124);
+  assert_int_equal(r->faults[0].kind, SUMI_FAULT_MISMATCH);
+  assert_string_equal(r->components[2].dtypes, "");
+  assert_int_equal(r->leftover_count, 0);
+  sumi_model_report_free(r);
+  assert_int_equal(sumi_model_convert(*state, "types", "types.safetensors", NULL), SUMI_MISMATCH);
+  assert_error(*state, "is of a type that cannot be read");
+}
+
 static void numbers_beyond_f16_are_refused(void **state) {
   const sumi_convert_options wide = {.cast = true, .dtype = SUMI_F32}, narrow = {.cast = true, .dtype = SUMI_F16};
   const char *path = "huge/unet/diffusion_pytorch_model.safetensors";
@@ -243,10 +263,15 @@ static void leftovers_are_known_by_name(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(layouts_become_each_other),     cmocka_unit_test(files_have_their_layouts_names),
-      cmocka_unit_test(numbers_can_be_cast),           cmocka_unit_test(tokenizers_are_written),
-      cmocka_unit_test(faults_and_leftovers_are_told), cmocka_unit_test(numbers_beyond_f16_are_refused),
-      cmocka_unit_test(conversion_can_be_stopped),     cmocka_unit_test(other_models_are_named),
+      cmocka_unit_test(layouts_become_each_other),
+      cmocka_unit_test(files_have_their_layouts_names),
+      cmocka_unit_test(numbers_can_be_cast),
+      cmocka_unit_test(tokenizers_are_written),
+      cmocka_unit_test(faults_and_leftovers_are_told),
+      cmocka_unit_test(numbers_beyond_f16_are_refused),
+      cmocka_unit_test(types_that_cannot_be_read_are_told),
+      cmocka_unit_test(conversion_can_be_stopped),
+      cmocka_unit_test(other_models_are_named),
       cmocka_unit_test(leftovers_are_known_by_name),
   };
   return cmocka_run_group_tests(tests, support_setup, support_teardown);

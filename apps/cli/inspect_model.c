@@ -47,6 +47,8 @@ static void print_faults(const sumi_model_report *r, size_t most) {
     format_shape(found, sizeof found, &f->found);
     if (f->kind == SUMI_FAULT_MISSING)
       printf("missing: %s/%s %s\n", f->component, f->name, expected);
+    else if (strcmp(expected, found) == 0)
+      printf("unfit: %s/%s is of a type that cannot be read\n", f->component, f->name);
     else
       printf("unfit: %s/%s is %s, expected %s\n", f->component, f->name, found, expected);
   }

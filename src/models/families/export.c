@@ -191,6 +191,8 @@ static sumi_status check_complete(const sumi__model *m, const sumi__part_tensor 
   if (t->state == SUMI__TENSOR_OK) return SUMI_OK;
   if (t->state == SUMI__TENSOR_MISSING)
     return sumi__fail(m->ctx, SUMI_MISMATCH, "%s: the tensor '%s' is missing", m->path, t->name);
+  if (sumi_shape_equal(&t->view.shape, &t->shape))
+    return sumi__fail(m->ctx, SUMI_MISMATCH, "%s: the tensor '%s' is of a type that cannot be read", m->path, t->name);
   return sumi__fail(m->ctx, SUMI_MISMATCH, "%s: the tensor '%s' has the shape %s, expected %s", m->path, t->name,
                     SUMI__SHAPE_STR(&t->view.shape), SUMI__SHAPE_STR(&t->shape));
 }
