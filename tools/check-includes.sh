@@ -15,6 +15,8 @@ find src apps examples include -name '*.[ch]' 2>/dev/null | sort | xargs awk '
     door["dnnl"] = "src/cpu/onednn.c"
     door["omp"] = "src/base/parallel.c"
     door["png"] = "src/io/png.c"
+    door["jpeglib"] = door["jerror"] = "src/io/jpeg.c"
+    door["webp/decode"] = door["webp/encode"] = door["webp/mux"] = "src/io/webp.c"
     door["zlib"] = "src/io/gzip.c"
     door["jansson"] = "src/io/json.c"
     door["yaml"] = "src/io/yaml.c"

@@ -1,4 +1,4 @@
-/* sumi/io.h: the files that sumi shares with the world: safetensors, PNG, animated PNG.
+/* sumi/io.h: the files that sumi shares with the world: safetensors, pictures (PNG, JPEG, WebP), animated PNG.
  *
  *   sumi_safetensors *file = NULL;
  *   if (sumi_safetensors_open(ctx, "model.safetensors", &file) != SUMI_OK) return 1;
@@ -91,7 +91,7 @@ typedef struct sumi_image {
 /* Samples as floats in [0, 1] (clamped; NaN is 0), rounded to bytes. Thread-safe. */
 SUMI_API void sumi_pixels_from_floats(const float *values, size_t count, uint8_t *pixels);
 
-/* A note inside a PNG, such as the prompt under the keyword "parameters". */
+/* A note inside a picture, such as the prompt under the keyword "parameters". */
 typedef struct sumi_png_text {
   const char *key;  /* 1 to 79 characters of printable ASCII, no space at either end or doubled */
   const char *text; /* UTF-8; stored as Latin-1 where that suffices */
@@ -113,6 +113,44 @@ SUMI_API void sumi_image_free(sumi_context *ctx, sumi_image *image);
  * the pixels are read. Errors: IO, FORMAT, NOT_FOUND (no such key), NO_MEMORY. */
 SUMI_API sumi_status sumi_png_read_text(sumi_context *ctx, const char *path, const char *key, char **out);
 SUMI_API void sumi_text_free(sumi_context *ctx, char *text);
+
+/* ---- Pictures of any kind ---- */
+
+typedef enum sumi_image_kind { SUMI_IMAGE_UNKNOWN, SUMI_IMAGE_PNG, SUMI_IMAGE_JPEG, SUMI_IMAGE_WEBP } sumi_image_kind;
+
+/* What kind of picture a file is, told by its first bytes, not by its name. Errors: IO. */
+SUMI_API sumi_status sumi_image_detect(sumi_context *ctx, const char *path, sumi_image_kind *out);
+
+/* Reads a PNG, JPEG or WebP, told apart by content, as 8 bits per sample; PNGs as sumi_png_read does. A picture whose
+ * EXIF data say that it lies on its side is turned upright. The pixels are the caller's: free with sumi_image_free.
+ * Errors: IO, FORMAT (none of the three; damaged, truncated; above 2^26 pixels), UNSUPPORTED (CMYK or arithmetic coding
+ * in a JPEG, an animated WebP), NO_MEMORY. On failure *out is all zero. */
+SUMI_API sumi_status sumi_image_read(sumi_context *ctx, const char *path, sumi_image *out);
+
+/* The text of a picture under a key, UTF-8 and NUL-terminated; free with sumi_text_free. Of JPEG and WebP the key
+ * "parameters" alone: EXIF's UserComment. Errors: IO, FORMAT, NOT_FOUND (no such key), NO_MEMORY. */
+SUMI_API sumi_status sumi_image_read_text(sumi_context *ctx, const char *path, const char *key, char **out);
+
+typedef struct sumi_image_write_options {
+  int quality;                /* of JPEG and lossy WebP: 1 to 100; 0 means 90 */
+  bool lossless;              /* WebP alone: every pixel as it is, also those that are transparent */
+  const sumi_png_text *texts; /* notes; JPEG and WebP carry one, under the key "parameters" */
+  size_t text_count;
+} sumi_image_write_options;
+
+/* Writes the kind of picture that the path's extension names: .png, .jpg, .jpeg, .webp, of any case. NULL for options
+ * means all zero. JPEG has no transparency; WebP has no grey and stores RGB.
+ * Errors: INVALID (another extension; an option; a size: JPEG holds sides up to 65500, WebP up to 16383; 4 channels for
+ * JPEG; a text that the kind cannot carry), IO, NO_MEMORY. */
+SUMI_API sumi_status sumi_image_write(sumi_context *ctx, const char *path, const sumi_image *image,
+                                      const sumi_image_write_options *options);
+
+/* A picture of another size, by Lanczos' filter with three lobes, bit for bit as Pillow's Image.resize: 8-bit results
+ * of the horizontal pass, then the vertical one, colours weighted with their alpha. width and height are 1 to 65535, at
+ * most 2^26 pixels in all. The result is the caller's: free with sumi_image_free. `out` is not `image`. Errors:
+ * INVALID, NO_MEMORY; then *out is all zero. */
+SUMI_API sumi_status sumi_image_resize(sumi_context *ctx, const sumi_image *image, int64_t width, int64_t height,
+                                       sumi_image *out);
 
 /* An animated PNG (APNG 1.0; other viewers show its first frame), written frame by frame, of which only one is held
  * in memory. */

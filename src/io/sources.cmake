@@ -3,10 +3,13 @@ list(APPEND SUMI_SOURCES
   src/io/canvas.c
   src/io/checkpoint.c
   src/io/csv.c
+  src/io/exif.c
   src/io/file.c
   src/io/file_write.c
   src/io/gzip.c
   src/io/idx.c
+  src/io/image.c
+  src/io/jpeg.c
   src/io/json.c
   src/io/json_writer.c
   src/io/lock.c
@@ -14,11 +17,13 @@ list(APPEND SUMI_SOURCES
   src/io/plot.c
   src/io/png.c
   src/io/png_text.c
+  src/io/resize.c
   src/io/safetensors.c
   src/io/safetensors_values.c
   src/io/safetensors_write.c
   src/io/text.c
   src/io/torch_file.c
+  src/io/webp.c
   src/io/yaml.c
   src/io/yaml_values.c
   src/io/zip.c)
