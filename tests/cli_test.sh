@@ -109,6 +109,8 @@ expect 0 'loss ' eval score "$configs/digits-attention.yaml" data.dir=data train
 expect 0 'drawn.png' sample -m attention/model -c 3,1,7-9 --steps 2 -o drawn.png --trajectory way.png -q
 expect 0 'Steps: 2, Sampler: euler-maruyama, Seed: 0' inspect drawn.png
 expect 0 'PNG, ' inspect way.png
+expect 0 'JPEG, 24 x 40, RGB' inspect "$configs/../tests/golden/pictures/photo.jpg"
+expect 0 'Negative prompt: blurry' inspect "$configs/../tests/golden/pictures/photo.webp"
 expect 0 'one-0001.png' sample -m attention/model -c 4 --count 2 --steps 2 --separate --seed 5 -o one.png -q
 expect 0 'digit 4' inspect one-0001.png
 expect 0 'Seed: 6' inspect one-0001.png

@@ -102,36 +102,6 @@ static sumi_status inspect_safetensors(const cli *c, const char *path, bool with
   return status;
 }
 
-static sumi_status inspect_png(const cli *c, const char *path) {
-  sumi_image image;
-  char *text = NULL;
-  sumi_status status = sumi_png_read(c->context, path, &image);
-  if (status != SUMI_OK) return cli_report(c, status);
-  printf("PNG, %lld x %lld, %s\n", (long long)image.width, (long long)image.height,
-         image.channels == 1   ? "grey"
-         : image.channels == 3 ? "RGB"
-                               : "RGBA");
-  sumi_image_free(c->context, &image);
-  status = sumi_png_read_text(c->context, path, "parameters", &text);
-  if (status == SUMI_NOT_FOUND) return SUMI_OK;
-  if (status != SUMI_OK) return cli_report(c, status);
-  printf("parameters: ");
-  cli_print_clean(text);
-  putchar('\n');
-  sumi_text_free(c->context, text);
-  return SUMI_OK;
-}
-
-static bool looks_like_png(const char *path) {
-  static const unsigned char signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-  unsigned char head[8] = {0};
-  FILE *f = fopen(path, "rb");
-  if (!f) return false; /* the reader says why */
-  const size_t n = fread(head, 1, sizeof head, f);
-  fclose(f);
-  return n == sizeof head && memcmp(head, signature, sizeof head) == 0;
-}
-
 static bool is_folder(const char *path) {
   struct stat s;
   return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
@@ -160,7 +130,7 @@ static bool inspect_digits(const cli *c, const char *path) {
 static sumi_status inspect_one(const cli *c, const char *path, const arguments *a) {
   sumi_model_report *report = NULL;
   const sumi_model_options o = {.config_folder = a->config};
-  if (looks_like_png(path)) return inspect_png(c, path);
+  if (!is_folder(path) && cli_is_picture(c, path)) return cli_inspect_picture(c, path);
   const bool lists = !is_folder(path) && is_safetensors(c, path);
   const sumi_status status = sumi_model_inspect(c->context, path, &o, &report);
   if (status == SUMI_OK) cli_print_model(report, a->tensors);
@@ -193,12 +163,13 @@ const cli_command cli_inspect = {
     .operand = "FILE_OR_FOLDER...",
     .min_operands = 1,
     .max_operands = 1 << 20,
-    .summary = "say what a checkpoint is, list the tensors of a safetensors file, or the notes in a PNG",
+    .summary = "say what a checkpoint is, list the tensors of a safetensors file, or how a picture was made",
     .details =
         "Of a Stable Diffusion checkpoint, a file or a folder: its family, what it predicts, its networks and their "
         "sizes,\n"
         "and what is missing or left over. Of any other safetensors file: for each tensor its name, type, shape\n"
-        "and size in bytes, then the totals; the file's metadata first.\n",
+        "and size in bytes, then the totals; the file's metadata first. Of a PNG, JPEG or WebP: its size and its\n"
+        "parameters text.\n",
     .options = options,
     .option_count = sizeof options / sizeof *options,
     .defaults = &defaults,

@@ -42,7 +42,7 @@ void cli_session_close(cli_session *s) {
 sumi_status cli_read_rgb(const cli *c, const char *path, int64_t *width, int64_t *height, float **out) {
   sumi_image image;
   *out = NULL;
-  const sumi_status status = cli_report(c, sumi_png_read(c->context, path, &image));
+  const sumi_status status = cli_report(c, sumi_image_read(c->context, path, &image));
   if (status != SUMI_OK) return status;
   const int64_t pixels = image.width * image.height;
   *width = image.width;
@@ -58,12 +58,12 @@ sumi_status cli_read_rgb(const cli *c, const char *path, int64_t *width, int64_t
 sumi_status cli_write_rgb(const cli *c, const char *path, const float *picture, int64_t width, int64_t height,
                           const char *parameters) {
   const sumi_png_text note = {"parameters", parameters};
+  const sumi_image_write_options options = {.texts = &note, .text_count = parameters ? 1 : 0};
   sumi_image image = {.width = width, .height = height, .channels = 3};
   image.pixels = malloc((size_t)(width * height * 3));
   if (!image.pixels) return cli_fail(c, SUMI_NO_MEMORY, "out of memory");
   sumi_pixels_from_floats(picture, (size_t)(width * height * 3), image.pixels);
-  const sumi_status status =
-      cli_report(c, sumi_png_write(c->context, path, &image, parameters ? &note : NULL, parameters ? 1 : 0));
+  const sumi_status status = cli_report(c, sumi_image_write(c->context, path, &image, &options));
   free(image.pixels);
   return status;
 }

@@ -280,7 +280,7 @@ static sumi_status generate(job *j) {
 
 /* What would else be found out after the work. */
 static sumi_status check_outputs(const cli *c, const arguments *a) {
-  sumi_status status = cli_check_output(c, "--out", a->out, "png");
+  sumi_status status = cli_check_output(c, "--out", a->out, "png jpg jpeg webp");
   if (status == SUMI_OK && a->preview) status = cli_check_output(c, "--preview", a->preview, "png");
   if (status == SUMI_OK && a->animation) status = cli_check_output(c, "--animation", a->animation, "png");
   if (status == SUMI_OK && a->latents) status = cli_check_output(c, "--latents", a->latents, "safetensors");

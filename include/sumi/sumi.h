@@ -5,6 +5,7 @@
 #include "sumi/base.h"
 #include "sumi/bench.h"
 #include "sumi/diffusion.h"
+#include "sumi/infotext.h"
 #include "sumi/io.h"
 #include "sumi/model.h"
 #include "sumi/pipeline.h"

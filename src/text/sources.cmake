@@ -5,6 +5,7 @@ list(APPEND SUMI_SOURCES
   src/text/decode.c
   src/text/emphasis.c
   src/text/encode.c
+  src/text/infotext.c
   src/text/prompt.c
   src/text/prompt_schedule.c
   src/text/prompt_split.c
