@@ -40,10 +40,12 @@ void cli_session_close(cli_session *s);
 sumi_precision cli_precision(const cli_model *model);
 sumi_codec_options cli_codec(const cli_model *model);
 
-/* A picture of any size as floats (height, width, 3) in [0, 1]; grey is spread, transparency dropped. To be freed. */
+/* A picture as floats (height, width, 3) in [0, 1]; grey is spread, transparency dropped. To be freed. A width or
+ * height above 0 is what it is resized to; both become its size. */
 sumi_status cli_read_rgb(const cli *c, const char *path, int64_t *width, int64_t *height, float **out);
-/* (height, width, 3) floats in [0, 1] as a file. */
+/* (height, width, 3) floats in [0, 1] as a file of the kind that its name tells. quality: of JPEG and WebP, 0 for 90.
+ */
 sumi_status cli_write_rgb(const cli *c, const char *path, const float *picture, int64_t width, int64_t height,
-                          const char *parameters);
+                          const char *parameters, int quality);
 
 #endif

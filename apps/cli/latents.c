@@ -128,7 +128,7 @@ static sumi_status decode(cli_session *s, const arguments *a, const sumi_safeten
     memcpy(latents, t->data, (size_t)(channels * h * w) * sizeof *latents);
     status = cli_report(s->c, sumi_session_decode(s->session, latents, 1, h, w, &codec, picture));
   }
-  if (status == SUMI_OK) status = cli_write_rgb(s->c, a->out, picture, w * factor, h * factor, NULL);
+  if (status == SUMI_OK) status = cli_write_rgb(s->c, a->out, picture, w * factor, h * factor, NULL, 0);
   if (status == SUMI_OK) printf("%s\n", a->out);
   if (status == SUMI_OK && a->channels) status = save_channels(s->c, a->channels, latents, channels, h, w);
   free(latents);
@@ -216,7 +216,7 @@ static sumi_status noised(cli_session *s, const arguments *a, int64_t width, int
     status = cli_report(
         s->c, sumi_session_diffuse(s->session, latents, count, (double)a->timestep, (uint64_t)a->seed, latents));
   if (status == SUMI_OK) status = cli_report(s->c, sumi_session_decode(s->session, latents, 1, h, w, &codec, picture));
-  if (status == SUMI_OK) status = cli_write_rgb(s->c, a->out, picture, width, height, NULL);
+  if (status == SUMI_OK) status = cli_write_rgb(s->c, a->out, picture, width, height, NULL, 0);
   if (status == SUMI_OK) printf("%s\n", a->out);
   free(picture);
   return status;
@@ -226,7 +226,7 @@ static sumi_status run_noise(cli *c, const void *arguments_, int operand_count, 
   (void)operand_count, (void)operands;
   const arguments *a = arguments_;
   cli_session s = {0};
-  int64_t width, height;
+  int64_t width = 0, height = 0;
   float *latents = NULL, *logvar = NULL;
   sumi_status status = require(c, a->in, "--in");
   if (status == SUMI_OK) status = cli_session_open(&s, c, &a->model);

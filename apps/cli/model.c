@@ -39,11 +39,25 @@ void cli_session_close(cli_session *s) {
 
 /* ---- Pictures ---- */
 
+/* To the wanted size; a side of 0 stays as it is. */
+static sumi_status resize(const cli *c, sumi_image *image, int64_t width, int64_t height) {
+  sumi_image resized;
+  if (!width) width = image->width;
+  if (!height) height = image->height;
+  if (width == image->width && height == image->height) return SUMI_OK;
+  const sumi_status status = cli_report(c, sumi_image_resize(c->context, image, width, height, &resized));
+  if (status != SUMI_OK) return status;
+  sumi_image_free(c->context, image);
+  *image = resized;
+  return SUMI_OK;
+}
+
 sumi_status cli_read_rgb(const cli *c, const char *path, int64_t *width, int64_t *height, float **out) {
   sumi_image image;
   *out = NULL;
-  const sumi_status status = cli_report(c, sumi_image_read(c->context, path, &image));
-  if (status != SUMI_OK) return status;
+  sumi_status status = cli_report(c, sumi_image_read(c->context, path, &image));
+  if (status == SUMI_OK) status = resize(c, &image, *width, *height);
+  if (status != SUMI_OK) goto done;
   const int64_t pixels = image.width * image.height;
   *width = image.width;
   *height = image.height;
@@ -51,14 +65,16 @@ sumi_status cli_read_rgb(const cli *c, const char *path, int64_t *width, int64_t
   for (int64_t p = 0; *out && p < pixels; p++)
     for (int k = 0; k < 3; k++)
       (*out)[3 * p + k] = (float)image.pixels[p * image.channels + (image.channels == 1 ? 0 : k)] / 255.0f;
+  if (!*out) status = cli_fail(c, SUMI_NO_MEMORY, "out of memory");
+done:
   sumi_image_free(c->context, &image);
-  return *out ? SUMI_OK : cli_fail(c, SUMI_NO_MEMORY, "out of memory");
+  return status;
 }
 
 sumi_status cli_write_rgb(const cli *c, const char *path, const float *picture, int64_t width, int64_t height,
-                          const char *parameters) {
+                          const char *parameters, int quality) {
   const sumi_png_text note = {"parameters", parameters};
-  const sumi_image_write_options options = {.texts = &note, .text_count = parameters ? 1 : 0};
+  const sumi_image_write_options options = {.quality = quality, .texts = &note, .text_count = parameters ? 1 : 0};
   sumi_image image = {.width = width, .height = height, .channels = 3};
   image.pixels = malloc((size_t)(width * height * 3));
   if (!image.pixels) return cli_fail(c, SUMI_NO_MEMORY, "out of memory");

@@ -10,7 +10,7 @@ typedef struct arguments {
   cli_model model;
   const char *prompt, *negative, *out, *sampler, *schedule, *spacing, *convention, *noise, *emphasis;
   const char *init, *mask, *preview, *save_steps, *animation, *latents;
-  int64_t width, height, count, batch, seed, steps, clip_skip, steps_offset;
+  int64_t width, height, count, batch, seed, steps, clip_skip, quality;
   double guidance, rescale, strength, eta, s_noise, s_churn;
   bool plain, overlay, blend, keep;
 } arguments;
@@ -19,7 +19,7 @@ typedef struct arguments {
   {                                                                                                                    \
     .model = CLI_MODEL_DEFAULTS, .prompt = "", .negative = "", .out = "out.png", .sampler = "euler",                   \
     .spacing = "default", .convention = "diffusers", .noise = "each", .emphasis = "original", .count = 1, .batch = 1,  \
-    .steps = 20, .clip_skip = 1, .guidance = 7.5, .strength = (of_strength)                                            \
+    .steps = 20, .clip_skip = 1, .quality = 90, .guidance = 7.5, .strength = (of_strength)                             \
   }
 static const arguments defaults = DEFAULTS(0.75), inpaint_defaults = DEFAULTS(1.0);
 #define LARGEST_SEED 9007199254740992.0
@@ -30,6 +30,7 @@ static const arguments defaults = DEFAULTS(0.75), inpaint_defaults = DEFAULTS(1.
   {"prompt", 'p', CLI_TEXT, offsetof(arguments, prompt), "TEXT", "what the picture shows", 0, 0, NULL},                \
   {"negative", 'n', CLI_TEXT, offsetof(arguments, negative), "TEXT", "what it shall not show", 0, 0, NULL},            \
   {"out", 'o', CLI_TEXT, offsetof(arguments, out), "FILE", "the picture; several are numbered", 0, 0, NULL},           \
+  {"quality", 0, CLI_INT, offsetof(arguments, quality), "N", "of a JPEG or WebP", 1, 100, NULL},                       \
   {"count", 0, CLI_INT, offsetof(arguments, count), "N", "pictures, with seeds from SEED up", 1, 65536, NULL},         \
   {"batch", 0, CLI_INT, offsetof(arguments, batch), "N", "pictures worked on at once", 1, 64, NULL},                   \
   {"seed", 0, CLI_INT, offsetof(arguments, seed), "N", "decides all noise", 0, LARGEST_SEED, NULL},                    \
@@ -65,16 +66,20 @@ static const arguments defaults = DEFAULTS(0.75), inpaint_defaults = DEFAULTS(1.
 #define SIZE_OPTIONS                                                                                                   \
   {"width", 'W', CLI_INT, offsetof(arguments, width), "PIXELS", "0: the model's", 0, 16384, NULL},                     \
   {"height", 'H', CLI_INT, offsetof(arguments, height), "PIXELS", "0: the model's", 0, 16384, NULL}
+#define INIT_SIZE_OPTIONS                                                                                              \
+  {"width", 'W', CLI_INT, offsetof(arguments, width), "PIXELS", "to resize the picture to; 0: as it is", 0, 16384, NULL}, \
+  {"height", 'H', CLI_INT, offsetof(arguments, height), "PIXELS", "likewise", 0, 16384, NULL}
 #define INIT_OPTIONS                                                                                                   \
   {"init", 'i', CLI_TEXT, offsetof(arguments, init), "FILE", "the picture to begin with", 0, 0, NULL},                 \
   {"strength", 0, CLI_REAL, offsetof(arguments, strength), "X", "how much of it is made anew", 0, 1, NULL}
 /* clang-format on */
 
 static const cli_option txt2img_options[] = {COMMON_OPTIONS, SIZE_OPTIONS};
-static const cli_option img2img_options[] = {COMMON_OPTIONS, INIT_OPTIONS};
+static const cli_option img2img_options[] = {COMMON_OPTIONS, INIT_OPTIONS, INIT_SIZE_OPTIONS};
 static const cli_option inpaint_options[] = {
     COMMON_OPTIONS,
     INIT_OPTIONS,
+    INIT_SIZE_OPTIONS,
     {"mask", 'k', CLI_TEXT, offsetof(arguments, mask), "FILE", "white where the picture is made anew", 0, 0, NULL},
     {"overlay", 0, CLI_FLAG, offsetof(arguments, overlay), NULL, "put the original's pixels back outside of the mask",
      0, 0, NULL},
@@ -148,7 +153,7 @@ static void fill(job *j) {
 
 /* The mask's brightness, (height, width), of the picture's size. */
 static sumi_status read_mask(job *j) {
-  int64_t width, height;
+  int64_t width = j->a->width, height = j->a->height;
   float *rgb;
   const sumi_status status = cli_read_rgb(j->c, j->a->mask, &width, &height, &rgb);
   if (status != SUMI_OK) return status;
@@ -174,25 +179,33 @@ static sumi_status read_pictures(job *j, bool wants_mask) {
 
 /* ---- Files ---- */
 
-/* The notes that other tools read, for picture i. */
-static void describe(const job *j, int64_t i, char *out, size_t room) {
+/* The notes that other tools read, for picture i; to be freed with sumi_text_free. */
+static sumi_status describe(const job *j, int64_t i, char **out) {
+  enum { LENGTH = 64 };
   const arguments *a = j->a;
   const sumi_schedule_info *schedule = a->schedule ? sumi_schedule_find(a->schedule) : NULL;
-  const char *name = strrchr(a->model.path, '/');
-  char extra[160] = "";
-  size_t at = (size_t)snprintf(out, room, "%s\n", a->prompt);
-  if (*a->negative && at < room) at += (size_t)snprintf(out + at, room - at, "Negative prompt: %s\n", a->negative);
-  if (a->init) snprintf(extra, sizeof extra, "Denoising strength: %g, ", a->strength);
-  if (a->clip_skip > 1)
-    snprintf(extra + strlen(extra), sizeof extra - strlen(extra), "Clip skip: %lld, ", (long long)a->clip_skip);
-  if (at < room)
-    snprintf(out + at, room - at,
-             "Steps: %lld, Sampler: %s, Schedule type: %s, CFG scale: %g, Seed: %lld, Size: %lldx%lld, Model: %s, "
-             "%sRNG: %s, Version: sumi %s",
-             (long long)a->steps, a->sampler, schedule ? schedule->name : "normal", a->guidance,
-             (long long)(a->seed + i), (long long)j->how.width, (long long)j->how.height,
-             name && name[1] ? name + 1 : a->model.path, extra, strcmp(a->noise, "philox") == 0 ? "GPU" : "CPU",
-             sumi_version());
+  const char *slash = strrchr(a->model.path, '/');
+  char steps[LENGTH], guidance[LENGTH], seed[LENGTH], size[LENGTH], strength[LENGTH], skip[LENGTH], version[LENGTH];
+  snprintf(steps, LENGTH, "%lld", (long long)a->steps);
+  snprintf(guidance, LENGTH, "%g", a->guidance);
+  snprintf(seed, LENGTH, "%lld", (long long)(a->seed + i));
+  snprintf(size, LENGTH, "%lldx%lld", (long long)j->how.width, (long long)j->how.height);
+  snprintf(strength, LENGTH, "%g", a->strength);
+  snprintf(skip, LENGTH, "%lld", (long long)a->clip_skip);
+  snprintf(version, LENGTH, "sumi %s", sumi_version());
+  const sumi_infotext_field fields[] = {{"Steps", steps},
+                                        {"Sampler", a->sampler},
+                                        {"Schedule type", schedule ? schedule->name : "normal"},
+                                        {"CFG scale", guidance},
+                                        {"Seed", seed},
+                                        {"Size", size},
+                                        {"Model", slash && slash[1] ? slash + 1 : a->model.path},
+                                        {"Denoising strength", a->init ? strength : NULL},
+                                        {"Clip skip", a->clip_skip > 1 ? skip : NULL},
+                                        {"RNG", strcmp(a->noise, "philox") == 0 ? NULL : "CPU"},
+                                        {"Version", version}};
+  const sumi_infotext info = {a->prompt, a->negative, fields, sizeof fields / sizeof *fields};
+  return cli_report(j->c, sumi_infotext_format(j->c->context, &info, out));
 }
 
 /* otter.png, or otter-0000.png, otter-0001.png, ... */
@@ -209,19 +222,22 @@ static void put_back(const job *j, float *picture) {
     if (j->mask[p] < 0.5f) memcpy(picture + 3 * p, j->init + 3 * p, 3 * sizeof *picture);
 }
 
+static sumi_status save_picture(job *j, int64_t i) {
+  char path[4096], *text = NULL;
+  float *picture = j->pictures + i * j->how.width * j->how.height * 3;
+  if (j->mask && j->a->overlay) put_back(j, picture);
+  sumi_status status = path_of(j, i, path, sizeof path);
+  if (status == SUMI_OK) status = describe(j, i, &text);
+  if (status == SUMI_OK)
+    status = cli_write_rgb(j->c, path, picture, j->how.width, j->how.height, text, (int)j->a->quality);
+  if (status == SUMI_OK) printf("%s\n", path);
+  sumi_text_free(j->c->context, text);
+  return status;
+}
+
 static sumi_status save(job *j, int64_t done) {
-  const size_t room = strlen(j->a->prompt) + strlen(j->a->negative) + 1024;
-  char path[4096], *text = malloc(room);
-  sumi_status status = text ? SUMI_OK : cli_fail(j->c, SUMI_NO_MEMORY, "out of memory");
-  for (int64_t i = 0; i < done && status == SUMI_OK; i++) {
-    float *picture = j->pictures + i * j->how.width * j->how.height * 3;
-    describe(j, i, text, room);
-    if (j->mask && j->a->overlay) put_back(j, picture);
-    status = path_of(j, i, path, sizeof path);
-    if (status == SUMI_OK) status = cli_write_rgb(j->c, path, picture, j->how.width, j->how.height, text);
-    if (status == SUMI_OK) printf("%s\n", path);
-  }
-  free(text);
+  sumi_status status = SUMI_OK;
+  for (int64_t i = 0; i < done && status == SUMI_OK; i++) status = save_picture(j, i);
   return status;
 }
 
@@ -336,6 +352,6 @@ COMMAND(
     "The same seed gives the picture that diffusers gives. Prompts: docs/prompts.md. Prints the names of the files\n"
     "it wrote.\n");
 COMMAND(img2img, "a picture from words and a picture", defaults,
-        "The picture's sides must be multiples of 8 pixels.\n");
+        "The picture's sides must be multiples of 8 pixels; --width and --height resize it.\n");
 COMMAND(inpaint, "a part of a picture made anew", inpaint_defaults,
         "Works with ordinary models, and with those for inpainting (9 input channels).\n");

@@ -13,7 +13,7 @@ static sumi_status save_preview(const cli_watch *w, const sumi_generation_progre
   float *picture = malloc((size_t)pixels * 3 * sizeof *picture);
   if (!picture) return cli_fail(w->c, SUMI_NO_MEMORY, "out of memory");
   sumi_latent_preview(at->x0, at->channels, pixels, picture);
-  const sumi_status status = cli_write_rgb(w->c, w->preview, picture, at->width, at->height, NULL);
+  const sumi_status status = cli_write_rgb(w->c, w->preview, picture, at->width, at->height, NULL, 0);
   free(picture);
   return status;
 }
@@ -51,7 +51,7 @@ static sumi_status save_predicted(cli_watch *w, const sumi_generation_progress *
       cli_report(w->c, sumi_session_decode(w->s->session, at->x0, 1, at->height, at->width, &w->codec, picture));
   if (status == SUMI_OK && w->steps) {
     snprintf(path, sizeof path, "%s/%04lld-step-%04d.png", w->steps, (long long)at->first, at->step);
-    status = cli_write_rgb(w->c, path, picture, width, height, NULL);
+    status = cli_write_rgb(w->c, path, picture, width, height, NULL, 0);
   }
   if (status == SUMI_OK && w->animation && at->first == 0)
     status = add_frame(w, picture, width, height, at->step == at->total);

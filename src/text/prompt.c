@@ -59,7 +59,8 @@ static sumi_status find_variant(builder *b, part *p, size_t *out) {
   const uint64_t hash = hash_text(b->text.text, b->text.bytes);
   for (*out = 0; *out < p->variant_count; ++*out) {
     const variant *v = &p->variants[*out];
-    if (v->hash == hash && v->bytes == b->text.bytes && memcmp(v->text, b->text.text, v->bytes) == 0) return SUMI_OK;
+    if (v->hash == hash && v->bytes == b->text.bytes && (!v->bytes || memcmp(v->text, b->text.text, v->bytes) == 0))
+      return SUMI_OK;
   }
   SUMI_TRY(sumi__grow(b->ctx, (void **)&p->variants, &p->variant_room, p->variant_count + 1, sizeof *p->variants));
   char *text = sumi__arena_alloc(&b->out->arena, b->text.bytes + 1);

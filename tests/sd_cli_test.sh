@@ -1,0 +1,68 @@
+#!/bin/sh
+# Whole jobs through the command with a tiny Stable Diffusion: sd_cli_test.sh SUMI MODEL_FOLDER
+set -eu
+sumi=$1
+model=$2
+scratch=$(mktemp -d ./sd-cli-XXXXXX)
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch"
+
+fail() { echo "FAILED: $*" >&2; exit 1; }
+# run STATUS WORDS COMMAND...: the exit code, and words that its complaint has.
+run() {
+  expected=$1
+  words=$2
+  shift 2
+  code=0
+  "$@" >out.txt 2>err.txt || code=$?
+  [ "$code" = "$expected" ] || fail "$* gave $code, not $expected: $(cat err.txt)"
+  [ -z "$words" ] || grep -qF -- "$words" err.txt || fail "$*: expected '$words', found: $(cat err.txt)"
+}
+small="-m $model -W 16 -H 16 --steps 4 -q"
+
+# shellcheck disable=SC2086
+{
+run 0 '' "$sumi" txt2img $small -p 'an (otter:1.2), "quoted", 1:2' -n blurry --seed 7 -o a.png
+run 0 '' "$sumi" txt2img $small -p 'an (otter:1.2), "quoted", 1:2' -n blurry --seed 7 -o again.png
+cmp a.png again.png || fail 'one seed gave two pictures'
+run 0 '' "$sumi" inspect a.png
+grep -q 'Steps: 4, Sampler: euler, .*Seed: 7, Size: 16x16' out.txt || fail "a.png's note is: $(cat out.txt)"
+grep -q 'Negative prompt: blurry' out.txt || fail 'the negative prompt is not in the note'
+run 0 '' "$sumi" txt2img $small -p otter --count 3 --batch 2 --sampler 'DPM++ 2M Karras' -o many.jpg --quality 95 \
+  --save-steps steps --animation all.png --preview preview.png --latents latents.safetensors
+for file in many-0000.jpg many-0002.jpg steps/0000-step-0004.png steps/0002-step-0001.safetensors all.png preview.png; do
+  [ -s "$file" ] || fail "$file was not written"
+done
+run 0 '' "$sumi" img2img -m "$model" -q --steps 4 -i many-0001.jpg -W 24 -H 16 --strength 0.5 -p x -o b.webp
+run 0 '' "$sumi" inspect b.webp
+grep -q 'WebP, 24 x 16' out.txt || fail "b.webp is: $(cat out.txt)"
+run 0 '' "$sumi" inpaint -m "$model" -q --steps 4 -i a.png --mask again.png --overlay -p x -o c.png
+run 0 '' "$sumi" encode -m "$model" -q -i a.png -o encoded.safetensors --channels channels.png
+run 0 '' "$sumi" decode -m "$model" -q -i encoded.safetensors -o decoded.png
+run 0 '' "$sumi" noise -m "$model" -q -i a.png -t 300 -o noised.png
+run 0 '' "$sumi" embed -m "$model" -q -p otter -o embedded.safetensors
+
+run 2 '-m FILE_OR_FOLDER is missing' "$sumi" txt2img -p x
+run 8 'no such checkpoint' "$sumi" txt2img -m nowhere
+run 2 'the width is 17' "$sumi" txt2img -m "$model" -W 17 -H 16
+run 8 'there is no sampler `eulr`; there are' "$sumi" txt2img $small --sampler eulr
+run 6 'cannot be written into' "$sumi" txt2img $small -o nowhere/x.png
+run 2 'expected one that ends in' "$sumi" txt2img $small -o x.gif
+run 2 'the mask is 24 x 16' "$sumi" inpaint -m "$model" -q -i a.png --mask b.webp -o d.png
+run 8 'no tensor `latents`' "$sumi" decode -m "$model" -i embedded.safetensors
+head -c 300 a.png >cut.png
+run 7 'cut.png' "$sumi" img2img -m "$model" -i cut.png -o e.png
+echo 'not a model' >text.ckpt
+run 7 'text.ckpt' "$sumi" txt2img -m text.ckpt
+}
+
+# Interrupted, it keeps the pictures that are complete, and says so with its exit code.
+"$sumi" txt2img -m "$model" -W 64 -H 64 --steps 1000 --count 1000 -q -o kept.png >out.txt 2>err.txt &
+job=$!
+sleep 2
+kill -INT $job
+code=0
+wait $job || code=$?
+[ "$code" = 10 ] || fail "an interrupted job gave $code, not 10: $(cat err.txt)"
+grep -q interrupted err.txt || fail "an interrupted job said: $(cat err.txt)"
+echo ok
