@@ -263,7 +263,7 @@ static sumi_status write_items(sumi__prompt_schedule *s, const item *items, size
     }
     const size_t turn = it->kind == ITEM_SCHEDULE ? step > it->when : (size_t)(step - 1) % it->count;
     const option *o = &s->options[it->begin + turn];
-    SUMI_TRY(write_items(s, s->closed + o->first, o->count, step, out));
+    if (o->count) SUMI_TRY(write_items(s, s->closed + o->first, o->count, step, out));
   }
 done:
   return status;
