@@ -54,10 +54,10 @@ bool sumi__is_word_at(const char *text, size_t bytes, size_t at, const char *wor
 /* The text as a number; false if it is none, or too long for one. */
 static bool read_number(sumi__span s, double *out) {
   char copy[64];
-  if (s.bytes == 0 || s.bytes >= sizeof copy || strspn(s.text, "+-.0123456789eE") < s.bytes) return false;
+  if (s.bytes == 0 || s.bytes >= sizeof copy) return false;
   memcpy(copy, s.text, s.bytes);
   copy[s.bytes] = 0;
-  return sumi__parse_f64(copy, out);
+  return strspn(copy, "+-.0123456789eE") == s.bytes && sumi__parse_f64(copy, out);
 }
 
 /* ---- Tags ------------------------------------------------------------------------------------------------------- */
