@@ -43,7 +43,7 @@ run 0 '' "$sumi" noise -m "$model" -q -i a.png -t 300 -o noised.png
 run 0 '' "$sumi" embed -m "$model" -q -p otter -o embedded.safetensors
 
 run 2 '-m FILE_OR_FOLDER is missing' "$sumi" txt2img -p x
-run 8 'no such checkpoint' "$sumi" txt2img -m nowhere
+run 8 'there is no such file or folder' "$sumi" txt2img -m nowhere
 run 2 'the width is 17' "$sumi" txt2img -m "$model" -W 17 -H 16
 run 8 'there is no sampler `eulr`; there are' "$sumi" txt2img $small --sampler eulr
 run 6 'cannot be written into' "$sumi" txt2img $small -o nowhere/x.png
@@ -60,7 +60,7 @@ run 7 'text.ckpt' "$sumi" txt2img -m text.ckpt
 "$sumi" txt2img -m "$model" -W 64 -H 64 --steps 1000 --count 1000 -q -o kept.png >out.txt 2>err.txt &
 job=$!
 sleep 2
-kill -INT $job
+kill -TERM $job
 code=0
 wait $job || code=$?
 [ "$code" = 10 ] || fail "an interrupted job gave $code, not 10: $(cat err.txt)"
