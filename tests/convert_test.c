@@ -66,7 +66,6 @@ static void layouts_become_each_other(void **state) {
     assert_memory_equal(&first->vae, &folder->vae, sizeof first->vae);
     assert_memory_equal(&first->text, &folder->text, sizeof first->text);
     assert_int_equal(first->prediction, folder->prediction);
-    assert_int_equal(first->pad, folder->pad);
     assert_int_equal(first->family, folder->family);
     sumi__model_close(first);
     sumi__model_close(file);

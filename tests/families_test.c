@@ -31,7 +31,6 @@ static void folders_say_what_they_are(void **state) {
     assert_true(m->unet.down_attention[0] && !m->unet.down_attention[1] && m->unet.up_attention[0]);
     assert_int_equal(m->unet.num_attention_heads[1], k ? 4 : 2);
     assert_int_equal(m->unet.use_linear_projection, k);
-    assert_int_equal(m->pad, k ? 0 : m->text.eos_token_id);
     assert_int_equal(m->schedule.betas.schedule, SUMI_BETAS_SCALED_LINEAR);
     assert_non_null(strstr(m->tokenizer_folder, "/tokenizer"));
     sumi__model_close(m);

@@ -28,7 +28,7 @@ static sumi_status parse(sumi_session *s, const sumi_generation *job, const char
                                        .plain = job->plain_prompt,
                                        .negative = negative,
                                        .emphasis = job->emphasis,
-                                       .pad = s->engine->model->pad};
+                                       .pad = sumi__pad_id(s->engine->model, s->engine->tokenizer)};
   return sumi_prompt_parse(s->engine->tokenizer, s->ctx, text ? text : "", &options, out);
 }
 

@@ -3,6 +3,7 @@
 
 #include "io/file.h"
 #include "models/families/export.h"
+#include "pipeline/engine.h"
 #include "text/tokenizer.h"
 
 #include <string.h>
@@ -23,7 +24,7 @@ static sumi_status write_folder(sumi__export *e, const char *folder) {
   const sumi__model *m = e->model;
   SUMI_TRY(sumi_tokenizer_open(m->ctx, m->tokenizer_folder, &tokenizer));
   SUMI_TRY(sumi__export_folder(e, folder));
-  SUMI_TRY(sumi__tokenizer_save(tokenizer, m->ctx, folder, m->pad));
+  SUMI_TRY(sumi__tokenizer_save(tokenizer, m->ctx, folder, sumi__pad_id(m, tokenizer)));
   SUMI_TRY(sumi__export_index(e, folder));
 done:
   sumi_tokenizer_close(tokenizer);

@@ -37,6 +37,10 @@ done:
   return status;
 }
 
+int32_t sumi__pad_id(const sumi__model *m, const sumi_tokenizer *t) {
+  return m->family == SUMI__FAMILY_SD2 && !m->tokenizer_folder ? 0 : sumi_tokenizer_pad(t);
+}
+
 sumi_status sumi_engine_open(sumi_context *ctx, const char *path, const sumi_engine_options *options,
                              sumi_engine **out) {
   sumi_status status = SUMI_OK;
@@ -91,7 +95,7 @@ sumi_engine_info sumi_engine_describe(const sumi_engine *e) {
                             .height = m->unet.sample_size * factor,
                             .text_width = m->text.hidden_size,
                             .text_layers = m->text.num_hidden_layers,
-                            .pad = m->pad,
+                            .pad = sumi__pad_id(m, e->tokenizer),
                             .unet_parameters = parameters(e->unet),
                             .text_parameters = parameters(e->text),
                             .vae_parameters = parameters(e->vae)};

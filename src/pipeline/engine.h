@@ -14,6 +14,11 @@ struct sumi_engine {
   sumi_tokenizer *tokenizer;
 };
 
+/* The id that follows the end of a text, which a folder's tokenizer knows. The built-in one has the end again, as
+ * Stable Diffusion 1.x was trained; 2.x was trained with OpenCLIP's, 0. What the text encoder's configuration says is
+ * not to be believed: 1.5's has the ids of another vocabulary (0, 2 and 1 to begin, end and pad). */
+int32_t sumi__pad_id(const sumi__model *model, const sumi_tokenizer *tokenizer);
+
 /* ---- The text encoder -------------------------------------------------------------------------------------------- */
 
 typedef struct sumi__text_runner {

@@ -105,7 +105,8 @@ static sumi_status keep_load(work *w, sumi__step *s) {
   const sumi_tensor *t = s->call.node->outputs[0];
   const sumi__load_attrs *a = s->call.node->attrs;
   sumi__value *v = sumi__value_of(w->p, t);
-  const uint64_t layout = sumi__hash(a->shape.dims, (size_t)a->shape.rank * sizeof *a->shape.dims, a->layout + 1u);
+  const uint64_t layout =
+      sumi__hash(a->shape.dims, (size_t)a->shape.rank * sizeof *a->shape.dims, a->layout * 16u + a->from + 1u);
   const sumi__pack_key key = {a->data, a->dtype, sumi__tensor_bytes(t), NULL, layout};
   load_task task = {w->p, s};
   const sumi_status status = sumi__weights_acquire(a->weights, w->p->ctx, &key, load_into, &task, &v->shared);

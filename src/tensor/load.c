@@ -30,13 +30,15 @@ static sumi_status reference(const sumi__call *c) {
 
 const sumi__op sumi__op_load = {.name = "load", .flags = SUMI__OP_NO_GRAD, .infer = infer, .reference = reference};
 
+static bool same(const sumi__load_attrs *a, const sumi__load_attrs *b) {
+  return a->weights == b->weights && a->data == b->data && a->from == b->from && a->dtype == b->dtype &&
+         a->layout == b->layout && sumi_shape_equal(&a->shape, &b->shape);
+}
+
 static sumi_tensor *load(sumi_graph *g, const sumi__load_attrs *attrs, const char *name) {
   for (size_t k = 0; k < g->n_nodes; k++) {
     const sumi__node *n = g->nodes[k];
-    const sumi__load_attrs *a = n->attrs;
-    if (n->op == &sumi__op_load && a->data == attrs->data && a->dtype == attrs->dtype &&
-        sumi_shape_equal(&a->shape, &attrs->shape))
-      return n->outputs[0];
+    if (n->op == &sumi__op_load && same(n->attrs, attrs)) return n->outputs[0];
   }
   sumi_tensor *t = sumi__build(g, &sumi__op_load, 0, NULL, attrs, sizeof *attrs);
   if (t) t->node->name = sumi__arena_strdup(&g->arena, name);

@@ -28,8 +28,8 @@ VAE = dict(in_channels=3, out_channels=3, latent_channels=4, sample_size=512, sc
            block_out_channels=(128, 256, 512, 512), layers_per_block=2, norm_num_groups=32,
            down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4)
 TEXT = dict(vocab_size=49408, hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12,
-            max_position_embeddings=77, hidden_act="quick_gelu", projection_dim=768, bos_token_id=49406,
-            eos_token_id=49407, pad_token_id=49407)
+            max_position_embeddings=77, hidden_act="quick_gelu", projection_dim=768, bos_token_id=0,
+            eos_token_id=2, pad_token_id=1)  # of another vocabulary, as in the original
 
 
 def clip_tokenizer(folder):

@@ -64,8 +64,9 @@ def configs(family):
     size = 512 + len(MERGES) + 2
     text = dict(vocab_size=size, hidden_size=24 if second else 16, intermediate_size=32,
                 num_hidden_layers=3 if second else 2, num_attention_heads=2, max_position_embeddings=77,
-                hidden_act="gelu" if second else "quick_gelu", projection_dim=16, bos_token_id=size - 2,
-                eos_token_id=size - 1, pad_token_id=0 if second else size - 1)
+                hidden_act="gelu" if second else "quick_gelu", projection_dim=16, **(
+                    dict(bos_token_id=size - 2, eos_token_id=size - 1, pad_token_id=0) if second else
+                    dict(bos_token_id=0, eos_token_id=2, pad_token_id=1)))  # the wrong ids that 1.5's file has
     return unet, vae, text
 
 

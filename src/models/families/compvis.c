@@ -206,7 +206,6 @@ sumi_status sumi__compvis_configs(sumi_context *ctx, const sumi__tensor_source *
     m->vae.sample_size = 768;
   }
   m->schedule.betas.zero_snr = file->find(file, "ztsnr", &view);
-  m->pad = m->family == SUMI__FAMILY_SD2 ? 0 : (int32_t)m->text.eos_token_id;
 done:
   return status;
 }

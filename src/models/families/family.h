@@ -34,7 +34,6 @@ typedef struct sumi__model {
   const sumi__tensor_source *unet_source, *text_source, *vae_source; /* names as in src/models */
   sumi_prediction prediction;                                        /* never AUTO */
   sumi_schedule_options schedule; /* what the checkpoint says of its betas and timesteps */
-  int32_t pad;                    /* the id that follows the end of a text */
   char *tokenizer_folder;         /* NULL: the built-in one */
   struct sumi__model_files *files;
 } sumi__model;

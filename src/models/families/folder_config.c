@@ -323,7 +323,6 @@ sumi_status sumi__folder_configs(sumi_context *ctx, const char *folder, sumi__mo
   SUMI_TRY(read_text(ctx, folder, &m->text));
   SUMI_TRY(read_schedule(ctx, folder, m));
   m->family = m->text.hidden_act == SUMI__CLIP_QUICK_GELU ? SUMI__FAMILY_SD1 : SUMI__FAMILY_SD2;
-  m->pad = (int32_t)(m->family == SUMI__FAMILY_SD2 ? 0 : m->text.eos_token_id);
 done:
   return status;
 }
