@@ -18,5 +18,7 @@ cd "$2"
 cd "$scratch"
 sumi/bin/sumi sample --class 3 --steps 2 -q -o three.png # with the model that was installed
 ln -s "$2/models" models
-[ "$(build/hello)" = hello.png ]
-[ -s hello.png ]
+[ "$(build/digit)" = seven.png ]
+[ -s seven.png ]
+build/hello "$2/tests/golden/sd/sd1"
+sumi/bin/sumi inspect otter.png | grep -q 'Seed: 42, Size: 16x16, Model: sd1'

@@ -179,35 +179,6 @@ static sumi_status read_pictures(job *j, bool wants_mask) {
 
 /* ---- Files ---- */
 
-/* The notes that other tools read, for picture i; to be freed with sumi_text_free. */
-static sumi_status describe(const job *j, int64_t i, char **out) {
-  enum { LENGTH = 64 };
-  const arguments *a = j->a;
-  const sumi_schedule_info *schedule = a->schedule ? sumi_schedule_find(a->schedule) : NULL;
-  const char *slash = strrchr(a->model.path, '/');
-  char steps[LENGTH], guidance[LENGTH], seed[LENGTH], size[LENGTH], strength[LENGTH], skip[LENGTH], version[LENGTH];
-  snprintf(steps, LENGTH, "%lld", (long long)a->steps);
-  snprintf(guidance, LENGTH, "%g", a->guidance);
-  snprintf(seed, LENGTH, "%lld", (long long)(a->seed + i));
-  snprintf(size, LENGTH, "%lldx%lld", (long long)j->how.width, (long long)j->how.height);
-  snprintf(strength, LENGTH, "%g", a->strength);
-  snprintf(skip, LENGTH, "%lld", (long long)a->clip_skip);
-  snprintf(version, LENGTH, "sumi %s", sumi_version());
-  const sumi_infotext_field fields[] = {{"Steps", steps},
-                                        {"Sampler", a->sampler},
-                                        {"Schedule type", schedule ? schedule->name : "normal"},
-                                        {"CFG scale", guidance},
-                                        {"Seed", seed},
-                                        {"Size", size},
-                                        {"Model", slash && slash[1] ? slash + 1 : a->model.path},
-                                        {"Denoising strength", a->init ? strength : NULL},
-                                        {"Clip skip", a->clip_skip > 1 ? skip : NULL},
-                                        {"RNG", strcmp(a->noise, "philox") == 0 ? NULL : "CPU"},
-                                        {"Version", version}};
-  const sumi_infotext info = {a->prompt, a->negative, fields, sizeof fields / sizeof *fields};
-  return cli_report(j->c, sumi_infotext_format(j->c->context, &info, out));
-}
-
 /* otter.png, or otter-0000.png, otter-0001.png, ... */
 static sumi_status path_of(const job *j, int64_t i, char *out, size_t room) {
   const char *name = j->a->out, *dot = strrchr(name, '.');
@@ -227,7 +198,7 @@ static sumi_status save_picture(job *j, int64_t i) {
   float *picture = j->pictures + i * j->how.width * j->how.height * 3;
   if (j->mask && j->a->overlay) put_back(j, picture);
   sumi_status status = path_of(j, i, path, sizeof path);
-  if (status == SUMI_OK) status = describe(j, i, &text);
+  if (status == SUMI_OK) status = cli_report(j->c, sumi_session_note(j->s.session, &j->how, i, &text));
   if (status == SUMI_OK)
     status = cli_write_rgb(j->c, path, picture, j->how.width, j->how.height, text, (int)j->a->quality);
   if (status == SUMI_OK) printf("%s\n", path);

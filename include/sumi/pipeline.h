@@ -1,12 +1,13 @@
 /* sumi/pipeline.h: pictures from words with a Stable Diffusion checkpoint.
  *
- *   sumi_engine *engine = NULL;                                      // error handling left out
+ *   sumi_engine *engine = NULL; // error handling left out
  *   sumi_session *session = NULL;
  *   sumi_engine_open(ctx, "model.safetensors", NULL, &engine);
  *   sumi_session_create(engine, ctx, &session);
- *   const sumi_generation job = {.prompt = "a watercolor picture of an otter", .width = 512, .height = 512, .seed =
- * 42}; float *picture = malloc(512 * 512 * 3 * sizeof *picture); sumi_session_generate(session, &job, picture, NULL);
- * // (1, height, width, 3), 0 to 1 sumi_session_free(session); sumi_engine_close(engine);
+ *   const sumi_generation job = {.prompt = "a watercolor picture of an otter", .seed = 42};
+ *   sumi_session_draw(session, &job, "otter.png");
+ *   sumi_session_free(session);
+ *   sumi_engine_close(engine);
  *
  * An engine is an open checkpoint: its weights are read from the mapped file when programs are compiled, packed once,
  * and shared. It is immutable; any number of threads may have sessions on it at once, each with a context of its own.
@@ -144,6 +145,14 @@ typedef struct sumi_generation {
  * has), CANCELLED, NO_MEMORY. */
 SUMI_API sumi_status sumi_session_generate(sumi_session *session, const sumi_generation *job, float *pictures,
                                            float *latents);
+
+/* The note that AUTOMATIC1111 and others read under a picture's "parameters": how picture i of the job is made. Free
+ * with sumi_text_free. Errors: INVALID (a prompt that is not UTF-8), NO_MEMORY. */
+SUMI_API sumi_status sumi_session_note(sumi_session *session, const sumi_generation *job, int64_t i, char **out);
+
+/* Makes the one picture of a job and writes it to a .png, .jpg, .jpeg or .webp file, with that note.
+ * Errors: those of sumi_session_generate and of sumi_image_write; INVALID if the job's count is above 1. */
+SUMI_API sumi_status sumi_session_draw(sumi_session *session, const sumi_generation *job, const char *path);
 
 /* ---- Looking inside -------------------------------------------------------------------------------------------- */
 

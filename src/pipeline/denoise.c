@@ -27,10 +27,8 @@ sumi_status sumi__denoise_make(sumi_session *s, sumi__conditions *conditions, co
                        .channels = model->vae.latent_channels,
                        .size = model->vae.latent_channels * height * width};
   SUMI_TRY(read_weights(d));
-  d->guidance = (sumi__guidance){.scale = job->guidance != 0.0 ? job->guidance : 7.5,
-                                 .rescale = job->guidance_rescale,
-                                 .conditions = d->parts,
-                                 .weights = d->weights};
+  d->guidance = (sumi__guidance){
+      .scale = job->guidance, .rescale = job->guidance_rescale, .conditions = d->parts, .weights = d->weights};
   d->none = sumi__guidance_needs_none(&d->guidance);
   const sumi__unet_shape shape = {count * groups_of(d), height, width, conditions->tokens, compute};
   SUMI_TRY(sumi__unet_prepare(&s->unet, &shape));

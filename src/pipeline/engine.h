@@ -89,6 +89,10 @@ struct sumi_session {
   sumi_dtype coder_compute;
 };
 
+/* The job with its defaults filled in, and whether it is one that the session's model can do: INVALID, UNSUPPORTED. */
+sumi_generation sumi__generation_filled(const sumi_engine *engine, const sumi_generation *how);
+sumi_status sumi__generation_check(const sumi_session *s, const sumi_generation *filled);
+
 sumi_dtype sumi__precision_dtype(const sumi_context *ctx, sumi_precision precision);
 
 /* A coder for the direction and type, kept for the next time. */

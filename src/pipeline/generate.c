@@ -30,47 +30,6 @@ typedef struct job {
 
 /* ---- What is asked for ---- */
 
-static sumi_status check_picture(const job *j) {
-  sumi_status status = SUMI_OK;
-  const sumi_generation *h = &j->how;
-  const int64_t in_channels = j->s->engine->model->unet.in_channels, latent = j->channels;
-  SUMI_CHECK(j->s->ctx, !h->mask || h->init, SUMI_INVALID, "a mask needs a picture");
-  SUMI_CHECK(j->s->ctx, in_channels == latent || in_channels == 2 * latent + 1, SUMI_UNSUPPORTED,
-             "the model's U-Net has %lld input channels: depth and picture-editing models are not supported",
-             (long long)in_channels);
-  SUMI_CHECK(j->s->ctx, in_channels == latent || h->mask, SUMI_INVALID,
-             "this is an inpainting model: it needs a picture and a mask");
-  SUMI_CHECK(j->s->ctx, h->strength >= 0.0 && h->strength <= 1.0, SUMI_INVALID, "strength is %g, expected 0 to 1",
-             h->strength);
-done:
-  return status;
-}
-
-static sumi_status check_numbers(const job *j, int64_t multiple) {
-  sumi_status status = SUMI_OK;
-  const sumi_generation *h = &j->how;
-  sumi_context *ctx = j->s->ctx;
-  enum { MOST = 16384 };
-  SUMI_CHECK(ctx, h->width >= multiple && h->width <= MOST && h->width % multiple == 0, SUMI_INVALID,
-             "the width is %lld, expected a multiple of %lld up to %d", (long long)h->width, (long long)multiple,
-             (int)MOST);
-  SUMI_CHECK(ctx, h->height >= multiple && h->height <= MOST && h->height % multiple == 0, SUMI_INVALID,
-             "the height is %lld, expected a multiple of %lld up to %d", (long long)h->height, (long long)multiple,
-             (int)MOST);
-  SUMI_CHECK(ctx, h->count >= 1 && h->count <= 65536, SUMI_INVALID, "count is %lld, expected 1 to 65536",
-             (long long)h->count);
-  SUMI_CHECK(ctx, h->batch >= 1 && h->batch <= 64, SUMI_INVALID, "batch is %lld, expected 1 to 64",
-             (long long)h->batch);
-  SUMI_CHECK(ctx, h->guidance_rescale >= 0.0 && h->guidance_rescale <= 1.0, SUMI_INVALID,
-             "guidance_rescale is %g, expected 0 to 1", h->guidance_rescale);
-  SUMI_CHECK(ctx, isfinite(h->guidance), SUMI_INVALID, "guidance is not a number");
-  SUMI_CHECK(ctx, h->tile == 0 || h->tile >= 64, SUMI_INVALID, "tile is %lld, expected 0 or at least 64",
-             (long long)h->tile);
-  SUMI_TRY(check_picture(j));
-done:
-  return status;
-}
-
 static sumi_status unknown_sampler(sumi_context *ctx, const char *name) {
   char list[512] = "", shown[SUMI__QUOTE_MAX];
   size_t at = 0;
@@ -83,7 +42,6 @@ static sumi_status unknown_sampler(sumi_context *ctx, const char *name) {
 static sumi_status choose_sampler(job *j) {
   const sumi_schedule_info *schedule = NULL;
   sumi_generation *h = &j->how;
-  if (!h->sampler) h->sampler = "euler";
   if (!sumi_sampler_find(h->sampler, &schedule) || !(j->sampler = sumi__sampler_find(h->sampler)))
     return unknown_sampler(j->s->ctx, h->sampler);
   if (!j->sampler->info.latent)
@@ -114,17 +72,10 @@ done:
 static sumi_status begin(job *j, sumi_session *s, const sumi_generation *how) {
   sumi_status status = SUMI_OK;
   const sumi_engine_info info = sumi_engine_describe(s->engine);
-  sumi_generation *h = &j->how;
-  *j = (job){.s = s, .how = *how};
-  if (!h->width) h->width = info.width;
-  if (!h->height) h->height = info.height;
-  if (!h->count) h->count = 1;
-  if (!h->batch) h->batch = 1;
-  if (h->batch > h->count) h->batch = h->count;
-  if (!h->steps) h->steps = 20;
-  if (!h->strength) h->strength = h->mask ? 1.0 : 0.75;
+  *j = (job){.s = s, .how = sumi__generation_filled(s->engine, how)};
+  const sumi_generation *h = &j->how;
   j->channels = info.latent_channels;
-  SUMI_TRY(check_numbers(j, info.multiple));
+  SUMI_TRY(sumi__generation_check(s, h));
   j->height = h->height / info.factor;
   j->width = h->width / info.factor;
   j->size = j->channels * j->height * j->width;

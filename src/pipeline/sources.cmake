@@ -5,8 +5,10 @@ list(APPEND SUMI_SOURCES
   src/pipeline/convert.c
   src/pipeline/denoise.c
   src/pipeline/digits.c
+  src/pipeline/draw.c
   src/pipeline/engine.c
   src/pipeline/generate.c
+  src/pipeline/generation.c
   src/pipeline/inside.c
   src/pipeline/judge.c
   src/pipeline/noise.c

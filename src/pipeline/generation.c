@@ -1,0 +1,113 @@
+/* A job before it runs: its defaults filled in, checked, and told in words. */
+#include "pipeline/engine.h"
+#include "sumi/infotext.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+sumi_generation sumi__generation_filled(const sumi_engine *engine, const sumi_generation *how) {
+  const sumi_engine_info info = sumi_engine_describe(engine);
+  sumi_generation h = *how;
+  if (!h.width) h.width = info.width;
+  if (!h.height) h.height = info.height;
+  if (!h.count) h.count = 1;
+  if (!h.batch) h.batch = 1;
+  if (h.batch > h.count) h.batch = h.count;
+  if (!h.steps) h.steps = 20;
+  if (!h.sampler) h.sampler = "euler";
+  if (!h.guidance) h.guidance = 7.5;
+  if (!h.strength) h.strength = h.mask ? 1.0 : 0.75;
+  if (!h.clip_skip) h.clip_skip = 1;
+  return h;
+}
+
+/* ---- Checked ---- */
+
+static sumi_status check_picture(sumi_context *ctx, const sumi_engine_info *info, const sumi_generation *h) {
+  sumi_status status = SUMI_OK;
+  const int64_t in_channels = info->in_channels, latent = info->latent_channels;
+  SUMI_CHECK(ctx, !h->mask || h->init, SUMI_INVALID, "a mask needs a picture");
+  SUMI_CHECK(ctx, in_channels == latent || in_channels == 2 * latent + 1, SUMI_UNSUPPORTED,
+             "the model's U-Net has %lld input channels: depth and picture-editing models are not supported",
+             (long long)in_channels);
+  SUMI_CHECK(ctx, in_channels == latent || h->mask, SUMI_INVALID,
+             "this is an inpainting model: it needs a picture and a mask");
+  SUMI_CHECK(ctx, h->strength >= 0.0 && h->strength <= 1.0, SUMI_INVALID, "strength is %g, expected 0 to 1",
+             h->strength);
+done:
+  return status;
+}
+
+sumi_status sumi__generation_check(const sumi_session *s, const sumi_generation *h) {
+  enum { MOST = 16384 };
+  sumi_status status = SUMI_OK;
+  sumi_context *ctx = s->ctx;
+  const sumi_engine_info info = sumi_engine_describe(s->engine);
+  const int64_t multiple = info.multiple;
+  SUMI_CHECK(ctx, h->width >= multiple && h->width <= MOST && h->width % multiple == 0, SUMI_INVALID,
+             "the width is %lld, expected a multiple of %lld up to %d", (long long)h->width, (long long)multiple,
+             (int)MOST);
+  SUMI_CHECK(ctx, h->height >= multiple && h->height <= MOST && h->height % multiple == 0, SUMI_INVALID,
+             "the height is %lld, expected a multiple of %lld up to %d", (long long)h->height, (long long)multiple,
+             (int)MOST);
+  SUMI_CHECK(ctx, h->count >= 1 && h->count <= 65536, SUMI_INVALID, "count is %lld, expected 1 to 65536",
+             (long long)h->count);
+  SUMI_CHECK(ctx, h->batch >= 1 && h->batch <= 64, SUMI_INVALID, "batch is %lld, expected 1 to 64",
+             (long long)h->batch);
+  SUMI_CHECK(ctx, h->guidance_rescale >= 0.0 && h->guidance_rescale <= 1.0, SUMI_INVALID,
+             "guidance_rescale is %g, expected 0 to 1", h->guidance_rescale);
+  SUMI_CHECK(ctx, isfinite(h->guidance), SUMI_INVALID, "guidance is not a number");
+  SUMI_CHECK(ctx, h->tile == 0 || h->tile >= 64, SUMI_INVALID, "tile is %lld, expected 0 or at least 64",
+             (long long)h->tile);
+  SUMI_TRY(check_picture(ctx, &info, h));
+done:
+  return status;
+}
+
+/* ---- In words ---- */
+
+static const char *file_name(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash && slash[1] ? slash + 1 : path;
+}
+
+/* The schedule that the sampler's name or the options ask for. */
+static const char *schedule_name(const sumi_generation *h) {
+  const sumi_schedule_info *named = NULL,
+                           *given = h->schedule.schedule ? sumi_schedule_find(h->schedule.schedule) : NULL;
+  sumi_sampler_find(h->sampler, &named);
+  return given ? given->name : named ? named->name : sumi_schedule_at(0)->name;
+}
+
+sumi_status sumi_session_note(sumi_session *session, const sumi_generation *job, int64_t i, char **out) {
+  enum { LENGTH = 48 };
+  const sumi_generation h = sumi__generation_filled(session->engine, job);
+  const sumi_sampler_info *sampler = sumi_sampler_find(h.sampler, NULL);
+  const uint64_t seed_step = h.noise == SUMI_NOISE_BATCH ? 0 : (uint64_t)i;
+  char steps[LENGTH], guidance[LENGTH], rescale[LENGTH], seed[LENGTH], size[LENGTH], strength[LENGTH], skip[LENGTH];
+  char version[LENGTH];
+  snprintf(steps, LENGTH, "%d", h.steps);
+  snprintf(guidance, LENGTH, "%g", h.guidance);
+  snprintf(rescale, LENGTH, "%g", h.guidance_rescale);
+  snprintf(seed, LENGTH, "%" PRIu64, h.seed + seed_step);
+  snprintf(size, LENGTH, "%" PRId64 "x%" PRId64, h.width, h.height);
+  snprintf(strength, LENGTH, "%g", h.strength);
+  snprintf(skip, LENGTH, "%d", h.clip_skip);
+  snprintf(version, LENGTH, "sumi %s", sumi_version());
+  const sumi_infotext_field fields[] = {{"Steps", steps},
+                                        {"Sampler", sampler ? sampler->name : h.sampler},
+                                        {"Schedule type", schedule_name(&h)},
+                                        {"CFG scale", guidance},
+                                        {"CFG Rescale phi", h.guidance_rescale > 0.0 ? rescale : NULL},
+                                        {"Seed", seed},
+                                        {"Size", size},
+                                        {"Model", file_name(session->engine->model->path)},
+                                        {"Denoising strength", h.init ? strength : NULL},
+                                        {"Clip skip", h.clip_skip > 1 ? skip : NULL},
+                                        {"RNG", h.noise == SUMI_NOISE_PHILOX ? NULL : "CPU"},
+                                        {"Version", version}};
+  const sumi_infotext info = {h.prompt, h.negative_prompt, fields, sizeof fields / sizeof *fields};
+  return sumi_infotext_format(session->ctx, &info, out);
+}
