@@ -17,3 +17,8 @@ configure_package_config_file(cmake/sumi-config.cmake.in sumi-config.cmake
 write_basic_package_version_file(sumi-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/sumi-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/sumi-config-version.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/sumi)
+
+# The same for `pkg-config --cflags --libs sumi`, wherever the folder is moved to.
+file(RELATIVE_PATH PREFIX_FROM_PC /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+configure_file(cmake/sumi.pc.in sumi.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/sumi.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -13,6 +13,11 @@ cmake --build "$scratch/build" >>"$scratch/log" || {
   exit 1
 }
 "$scratch/sumi/bin/sumi" --version
+if command -v pkg-config >/dev/null; then # without CMake
+  pc=$(find "$scratch/sumi" -name sumi.pc)
+  # shellcheck disable=SC2046
+  cc "$2/examples/hello.c" -o "$scratch/by-hand" $(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --cflags --libs sumi)
+fi
 cd "$2"
 [ -e models/digits/model_index.json ] || exit 0
 cd "$scratch"
