@@ -1,85 +1,13 @@
 /* Stable Diffusion as a whole against diffusers: tiny pipelines of random weights, whose golden values
  * tools/oracle/make_tiny_sd.py wrote. */
-#include "support.h"
+#include "sd_pipeline.h"
 
-#include "io/safetensors.h"
 #include "pipeline/noise.h"
-
-#include <math.h>
-
-enum { SIDE = 16, LATENT = 8, SIZE = 4 * LATENT * LATENT, PIXELS = SIDE * SIDE, STEPS = 20 };
-static const char prompt[] = "a watercolor picture of an otter", negative[] = "blurry";
-
-typedef struct fixture {
-  sumi_context *ctx;
-  sumi_engine *engine;
-  sumi_session *session;
-  sumi_safetensors *golden;
-} fixture;
-
-static const char *golden_path(const char *name, const char *rest) {
-  static char path[4096];
-  snprintf(path, sizeof path, "%s/golden/sd/%s%s", SUMI_TESTS, name, rest);
-  return path;
-}
-
-static void open_family(fixture *f, const char *name) {
-  assert_int_equal(sumi_context_create(&(sumi_context_options){.threads = 2}, &f->ctx), SUMI_OK);
-  if (sumi_engine_open(f->ctx, golden_path(name, ""), NULL, &f->engine) != SUMI_OK)
-    fail_msg("%s", sumi_context_error(f->ctx));
-  assert_int_equal(sumi_session_create(f->engine, f->ctx, &f->session), SUMI_OK);
-  assert_int_equal(sumi_safetensors_open(f->ctx, golden_path(name, ".safetensors"), &f->golden), SUMI_OK);
-}
-
-static void close_family(fixture *f) {
-  sumi_safetensors_close(f->golden);
-  sumi_session_free(f->session);
-  sumi_engine_close(f->engine);
-  sumi_context_free(f->ctx);
-}
-
-static const float *values(const fixture *f, const char *name, int64_t count) {
-  const sumi_safetensors_tensor *t = sumi_safetensors_find(f->golden, name);
-  if (!t) fail_msg("no golden %s", name);
-  assert_int_equal(t->count, count);
-  return t->data;
-}
-
-/* |a - b| / |b| */
-static double relative(const float *a, const float *b, int64_t count) {
-  double difference = 0.0, norm = 0.0;
-  for (int64_t i = 0; i < count; i++) {
-    difference += (double)(a[i] - b[i]) * (double)(a[i] - b[i]);
-    norm += (double)b[i] * (double)b[i];
-  }
-  return sqrt(difference / norm);
-}
-
-static void assert_near(const char *what, const float *a, const float *b, int64_t count, double limit) {
-  const double error = relative(a, b, count);
-  if (!(error <= limit)) fail_msg("%s: relative error %.3g, at most %.3g expected", what, error, limit);
-}
-
-/* Peak signal-to-noise ratio of pictures in [0, 1], dB; `expected` has its channels first. */
-static double psnr(const float *picture, const float *expected) {
-  double sum = 0.0;
-  for (int p = 0; p < PIXELS; p++)
-    for (int c = 0; c < 3; c++) {
-      const double d = (double)picture[3 * p + c] - (double)expected[c * PIXELS + p];
-      sum += d * d;
-    }
-  return -10.0 * log10(sum / (3 * PIXELS) + 1e-20);
-}
-
-static void assert_picture(const char *what, const float *picture, const float *expected, double least) {
-  const double found = psnr(picture, expected);
-  if (!(found >= least)) fail_msg("%s: PSNR %.1f dB, at least %.1f expected", what, found, least);
-}
 
 /* ---- Part by part ---- */
 
 static void parts_agree(const char *family, sumi_precision precision, double limit) {
-  fixture f;
+  sd_fixture f;
   open_family(&f, family);
   const int64_t width = sumi_engine_describe(f.engine).text_width;
   static float output[SUMI_CHUNK_TOKENS * 32], out[2 * SIZE], twice[2 * SIZE], picture[3 * PIXELS], planes[3 * PIXELS];
@@ -154,17 +82,6 @@ static const struct {
     {"lcm", "lcm", NULL, SUMI_SPACING_DEFAULT, false},
 };
 
-static sumi_generation job_of(sumi_precision precision) {
-  return (sumi_generation){.prompt = prompt,
-                           .negative_prompt = negative,
-                           .width = SIDE,
-                           .height = SIDE,
-                           .seed = 42,
-                           .steps = STEPS,
-                           .guidance = 7.5,
-                           .precision = precision};
-}
-
 /* States after each quarter of the steps. */
 typedef struct quarters {
   float x[4][SIZE];
@@ -179,7 +96,7 @@ static bool keep_quarters(void *user, const sumi_generation_progress *at) {
 }
 
 static void pictures_agree(const char *family, sumi_precision precision, double limit, double least) {
-  fixture f;
+  sd_fixture f;
   static float picture[3 * PIXELS], latents[SIZE];
   static quarters kept;
   char name[64];
@@ -218,17 +135,10 @@ static void pictures_agree_in_bf16(void **state) {
 
 /* ---- With a picture ---- */
 
-static void read_picture(const fixture *f, float *picture, float *mask) {
-  const float *in = values(f, "picture", 3 * PIXELS);
-  for (int p = 0; p < PIXELS; p++)
-    for (int c = 0; c < 3; c++) picture[3 * p + c] = (in[c * PIXELS + p] + 1.0f) / 2.0f;
-  memcpy(mask, values(f, "mask", PIXELS), PIXELS * sizeof *mask);
-}
-
 static void jobs_with_pictures_agree(void **state) {
   (void)state;
   for (int family = 0; family < 2; family++) {
-    fixture f;
+    sd_fixture f;
     static float init[3 * PIXELS], mask[PIXELS], picture[3 * PIXELS];
     open_family(&f, family ? "sd2" : "sd1");
     read_picture(&f, init, mask);
@@ -280,7 +190,7 @@ static bool stop_at_three(void *user, const sumi_generation_progress *at) {
 
 static void batches_and_seeds(void **state) {
   (void)state;
-  fixture f;
+  sd_fixture f;
   static float one[3 * PIXELS], three[3][3 * PIXELS];
   open_family(&f, "sd1");
   sumi_generation job = job_of(SUMI_PRECISION_F32);
@@ -307,7 +217,7 @@ static void batches_and_seeds(void **state) {
 
 static void wrong_jobs_are_refused(void **state) {
   (void)state;
-  fixture f;
+  sd_fixture f;
   float picture[1], mask[1] = {0};
   open_family(&f, "sd1");
   static const struct {

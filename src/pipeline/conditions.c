@@ -116,6 +116,9 @@ sumi_status sumi__conditions_make(sumi_session *s, const sumi_generation *job, i
   sumi_status status = SUMI_OK;
   *c = (sumi__conditions){.session = s, .width = s->engine->model->text.hidden_size};
   SUMI_TRY(parse(s, job, job->prompt, false, steps, &c->positive));
+  SUMI_CHECK(s->ctx, c->positive->stages[0].part_count <= SUMI__CONDITIONS_MAX_PARTS, SUMI_INVALID,
+             "the prompt has %zu parts joined by AND, at most %d are possible", c->positive->stages[0].part_count,
+             (int)SUMI__CONDITIONS_MAX_PARTS);
   SUMI_TRY(parse(s, job, job->negative_prompt, true, steps, &c->negative));
   for (size_t i = 0; i < c->positive->network_count; i++)
     sumi__log(s->ctx, SUMI_LOG_WARNING,

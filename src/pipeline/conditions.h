@@ -4,6 +4,9 @@
 
 #include "pipeline/engine.h"
 
+/* Texts joined by AND: each is another row of the U-Net's batch for every picture. */
+enum { SUMI__CONDITIONS_MAX_PARTS = 64 };
+
 typedef struct sumi__conditions {
   sumi_session *session;
   sumi_prompt *positive, *negative;
@@ -15,7 +18,8 @@ typedef struct sumi__conditions {
   size_t kv_bytes;
 } sumi__conditions;
 
-/* Reads and encodes the prompts. Free with sumi__conditions_free, also after a failure. */
+/* Reads and encodes the prompts. Free with sumi__conditions_free, also after a failure. Errors: INVALID (too many
+ * parts), those of sumi_prompt_parse and of the text encoder. */
 sumi_status sumi__conditions_make(sumi_session *session, const sumi_generation *job, int steps, sumi__conditions *out);
 /* Turns contexts into keys and values for the U-Net as it is prepared. */
 sumi_status sumi__conditions_read(sumi__conditions *c);

@@ -35,7 +35,9 @@ sumi_status sumi__denoise_make(sumi_session *s, sumi__conditions *conditions, co
   SUMI_TRY(sumi__conditions_read(conditions));
   d->kv = sumi__alloc_array(s->ctx, (size_t)groups_of(d), sizeof *d->kv);
   d->planes = sumi__alloc_array(s->ctx, (size_t)(groups_of(d) * d->size), sizeof *d->planes);
-  SUMI_TRY(d->kv && d->planes ? SUMI_OK : SUMI_NO_MEMORY);
+  d->with = sumi__alloc_array(s->ctx, (size_t)d->parts, sizeof *d->with);
+  SUMI_TRY(d->kv && d->planes && d->with ? SUMI_OK : SUMI_NO_MEMORY);
+  for (int k = 0; k < d->parts; k++) d->with[k] = d->planes + (k + (d->none ? 1 : 0)) * d->size;
 done:
   return status;
 }
@@ -46,6 +48,7 @@ void sumi__denoise_free(sumi__denoise *d) {
   sumi__free(ctx, d->weights);
   sumi__free(ctx, d->kv);
   sumi__free(ctx, d->planes);
+  sumi__free(ctx, d->with);
   *d = (sumi__denoise){0};
 }
 
@@ -83,7 +86,6 @@ sumi_status sumi__denoise_model(void *user, int64_t count, int64_t size, const f
                                 const sumi__noise_level *levels, float *out) {
   sumi__denoise *d = user;
   const int64_t pixels = d->height * d->width;
-  const float *with[SUMI__MAX_INPUTS];
   for (int64_t i = 0; i < count; i++) fill_rows(d, i, x + i * size, levels[i].t);
   const sumi_status status = sumi__unet_run(&d->session->unet);
   if (status != SUMI_OK) return status;
@@ -91,8 +93,7 @@ sumi_status sumi__denoise_model(void *user, int64_t count, int64_t size, const f
     for (int group = 0; group < groups_of(d); group++)
       sumi__to_channels_first(sumi__unet_output_row(&d->session->unet, group * d->count + i), 1, d->channels, pixels,
                               d->planes + group * size);
-    for (int k = 0; k < d->parts; k++) with[k] = d->planes + (k + (d->none ? 1 : 0)) * size;
-    sumi__guide(&d->guidance, size, d->none ? d->planes : NULL, with, out + i * size);
+    sumi__guide(&d->guidance, size, d->none ? d->planes : NULL, d->with, out + i * size);
   }
   return SUMI_OK;
 }

@@ -15,6 +15,7 @@ typedef struct sumi__denoise {
   bool none;                    /* whether the prediction without words matters */
   sumi__guidance guidance;
   double *weights;    /* (parts) */
+  const float **with; /* (parts): their predictions in `planes` */
   const void **kv;    /* what the rows of each group have now: (parts + none) */
   const float *extra; /* (count, extra_channels, height, width) behind the latents, for inpainting models; or NULL */
   int64_t extra_channels;
