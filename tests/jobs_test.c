@@ -35,9 +35,45 @@ static void as_many_parts_as_are_possible(void **state) {
   close_family(&f);
 }
 
+/* ---- Strength ---- */
+
+/* Nothing is made anew: what comes back is what the autoencoder alone makes of the picture. */
+static void no_strength_changes_nothing(void **state) {
+  (void)state;
+  sd_fixture f;
+  static const char *const samplers[] = {"euler", "ddim", "pndm", "dpmpp-2m", "euler-ancestral"};
+  static float init[3 * PIXELS], mask[PIXELS], picture[3 * PIXELS], expected[3 * PIXELS], latents[SIZE];
+  open_family(&f, "sd1");
+  read_picture(&f, init, mask);
+  sumi_generation job = job_of(SUMI_PRECISION_F32);
+  job.init = init;
+  const sumi_codec_options codec = {.precision = SUMI_PRECISION_F32, .sample = true, .seed = job.seed};
+  assert_int_equal(sumi_session_encode(f.session, init, 1, SIDE, SIDE, &codec, latents, NULL), SUMI_OK);
+  assert_int_equal(sumi_session_decode(f.session, latents, 1, LATENT, LATENT, &codec, expected), SUMI_OK);
+  for (size_t k = 0; k < sizeof samplers / sizeof *samplers; k++)
+    for (int masked = 0; masked < 2; masked++)
+      for (int convention = 0; convention < 2; convention++) {
+        job.sampler = samplers[k];
+        job.mask = masked ? mask : NULL;
+        job.schedule.convention = (sumi_convention)convention;
+        job.strength = -1.0;
+        assert_int_equal(sumi_session_generate(f.session, &job, picture, NULL), SUMI_OK);
+        assert_near("strength 0", picture, expected, 3 * PIXELS, 1e-6);
+        job.strength = 0.04; /* int(20 * 0.04) is 0 steps in diffusers, where AUTOMATIC1111 takes one */
+        assert_int_equal(sumi_session_generate(f.session, &job, picture, NULL), SUMI_OK);
+        assert_int_equal(relative(picture, expected, 3 * PIXELS) < 1e-6, convention == SUMI_CONVENTION_DIFFUSERS);
+      }
+  job.strength = 1.5;
+  assert_refused(&f, &job, SUMI_INVALID, "strength is 1.5, expected 0 to 1");
+  job.strength = NAN;
+  assert_refused(&f, &job, SUMI_INVALID, "expected 0 to 1");
+  close_family(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(as_many_parts_as_are_possible),
+      cmocka_unit_test(no_strength_changes_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,6 +47,14 @@ static bool is_one_of(const char *choices, const char *word) {
 
 /* ---- Help ---- */
 
+/* "; 1 to 1000": what a number may be. An end that is only there so that a number is exact is left out. */
+static void print_range(const cli_option *o) {
+  if (o->high >= 1e15)
+    printf("; from %.15g", o->low);
+  else
+    printf("; %.15g to %.15g", o->low, o->high);
+}
+
 static void print_default(const cli_option *o, const void *defaults) {
   const void *at = (const char *)defaults + o->offset;
   const char *text;
@@ -57,8 +65,16 @@ static void print_default(const cli_option *o, const void *defaults) {
     text = *(const char *const *)at;
     if (text) printf(" [%s]", text);
     break;
-  case CLI_INT: printf(" [%lld]", (long long)*(const int64_t *)at); break;
-  case CLI_REAL: printf(" [%g]", *(const double *)at); break;
+  case CLI_INT:
+    printf(" [%lld", (long long)*(const int64_t *)at);
+    print_range(o);
+    putchar(']');
+    break;
+  case CLI_REAL:
+    printf(" [%g", *(const double *)at);
+    print_range(o);
+    putchar(']');
+    break;
   }
 }
 
@@ -90,7 +106,7 @@ static void print_help(const cli_command *command) {
          *command->operand ? " " : "", command->operand, command->summary);
   if (*command->details) printf("\n%s", command->details);
   if (command->option_count) {
-    printf("\nOptions [defaults in brackets]:\n");
+    printf("\nOptions [defaults, and what numbers may be, in brackets]:\n");
     print_options(command->options, command->option_count, command->defaults);
   }
   printf("\nEvery command has:\n");

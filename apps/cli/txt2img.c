@@ -19,7 +19,7 @@ typedef struct arguments {
   {                                                                                                                    \
     .model = CLI_MODEL_DEFAULTS, .prompt = "", .negative = "", .out = "out.png", .sampler = "euler",                   \
     .spacing = "default", .convention = "diffusers", .noise = "each", .emphasis = "original", .count = 1, .batch = 1,  \
-    .steps = 20, .clip_skip = 1, .quality = 90, .guidance = 7.5, .strength = (of_strength)                             \
+    .steps = 20, .clip_skip = 1, .quality = 90, .guidance = 7.5, .s_noise = 1.0, .strength = (of_strength)             \
   }
 static const arguments defaults = DEFAULTS(0.75), inpaint_defaults = DEFAULTS(1.0);
 #define LARGEST_SEED 9007199254740992.0
@@ -44,7 +44,7 @@ static const arguments defaults = DEFAULTS(0.75), inpaint_defaults = DEFAULTS(1.
    "default leading trailing linspace"},                                                                               \
   {"convention", 0, CLI_CHOICE, offsetof(arguments, convention), NULL, "whose noise levels, where tools differ", 0, 0, \
    "diffusers k-diffusion"},                                                                                           \
-  {"cfg", 0, CLI_REAL, offsetof(arguments, guidance), "SCALE", "how strongly words guide; 1: not", 1, 1000, NULL},     \
+  {"cfg", 0, CLI_REAL, offsetof(arguments, guidance), "SCALE", "how strongly words guide; 1: not at all", 1, 1000, NULL},     \
   {"cfg-rescale", 0, CLI_REAL, offsetof(arguments, rescale), "PHI", "against overexposure (Lin et al. 2023)", 0, 1,    \
    NULL},                                                                                                              \
   {"clip-skip", 0, CLI_INT, offsetof(arguments, clip_skip), "N", "text encoder's layer, from its end", 1, 64, NULL},   \
@@ -53,7 +53,7 @@ static const arguments defaults = DEFAULTS(0.75), inpaint_defaults = DEFAULTS(1.
   {"plain-prompt", 0, CLI_FLAG, offsetof(arguments, plain), NULL, "no syntax in prompts", 0, 0, NULL},                 \
   {"eta", 0, CLI_REAL, offsetof(arguments, eta), "X", "noise of ddim and ancestral samplers; 0: their own, negative: none", \
    -1, 10, NULL},                                                                                                      \
-  {"s-noise", 0, CLI_REAL, offsetof(arguments, s_noise), "X", "factor on added noise; 0: 1", 0, 10, NULL},             \
+  {"s-noise", 0, CLI_REAL, offsetof(arguments, s_noise), "X", "factor on added noise", 0, 10, NULL},             \
   {"s-churn", 0, CLI_REAL, offsetof(arguments, s_churn), "X", "of euler, heun and dpm2", 0, 1000, NULL},               \
   {"preview", 0, CLI_TEXT, offsetof(arguments, preview), "FILE", "a small PNG, replaced after each step", 0, 0, NULL}, \
   {"save-steps", 0, CLI_TEXT, offsetof(arguments, save_steps), "FOLDER",                                               \
@@ -71,7 +71,7 @@ static const arguments defaults = DEFAULTS(0.75), inpaint_defaults = DEFAULTS(1.
   {"height", 'H', CLI_INT, offsetof(arguments, height), "PIXELS", "likewise", 0, 16384, NULL}
 #define INIT_OPTIONS                                                                                                   \
   {"init", 'i', CLI_TEXT, offsetof(arguments, init), "FILE", "the picture to begin with", 0, 0, NULL},                 \
-  {"strength", 0, CLI_REAL, offsetof(arguments, strength), "X", "how much of it is made anew", 0, 1, NULL}
+  {"strength", 0, CLI_REAL, offsetof(arguments, strength), "X", "how much of it is made anew: of the steps, so large a part is taken; 0: only what the autoencoder changes", 0, 1, NULL}
 /* clang-format on */
 
 static const cli_option txt2img_options[] = {COMMON_OPTIONS, SIZE_OPTIONS};
@@ -115,6 +115,9 @@ static int choice(const char *text, const char *const *words) {
   return 0;
 }
 
+/* The library takes 0 for the default, and a negative number for 0. */
+static double or_none(double x) { return x == 0.0 ? -1.0 : x; }
+
 static void fill(job *j) {
   static const char *const spacings[] = {"default", "leading", "trailing", "linspace", NULL};
   static const char *const conventions[] = {"diffusers", "k-diffusion", NULL};
@@ -135,13 +138,13 @@ static void fill(job *j) {
       .schedule = {.schedule = a->schedule,
                    .convention = (sumi_convention)choice(a->convention, conventions),
                    .spacing = (sumi_spacing)choice(a->spacing, spacings)},
-      .sampler_options = {.eta = a->eta, .s_noise = a->s_noise, .s_churn = a->s_churn},
+      .sampler_options = {.eta = a->eta, .s_noise = or_none(a->s_noise), .s_churn = a->s_churn},
       .guidance = a->guidance,
       .guidance_rescale = a->rescale,
       .clip_skip = (int)a->clip_skip,
       .emphasis = (sumi_emphasis)choice(a->emphasis, emphases),
       .plain_prompt = a->plain,
-      .strength = a->strength,
+      .strength = or_none(a->strength),
       .blend_denoised = a->blend,
       .precision = cli_precision(&a->model),
       .tile = a->model.tile,

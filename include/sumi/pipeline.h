@@ -119,14 +119,17 @@ typedef struct sumi_generation {
    * unless they are given here. */
   sumi_schedule_options schedule;
   sumi_sampler_options sampler_options;
-  double guidance;         /* classifier-free guidance (Ho and Salimans 2022); 7.5; 1 is none, at half the work */
+  double guidance; /* classifier-free guidance (Ho and Salimans 2022), any finite scale but 0; 7.5; 1 is none, at
+                      half the work */
   double guidance_rescale; /* 0 to 1 (Lin et al. 2023); 0 */
   int clip_skip;           /* 1: the text encoder's last layer, 2 the one before, ... */
   sumi_emphasis emphasis;
   bool plain_prompt; /* no syntax in prompts at all */
   /* Image to image: (height, width, 3) in [0, 1], or NULL. Noise of the strength's level is put on it. */
   const float *init;
-  double strength; /* 0 to 1; 0.75, with a mask 1 */
+  double strength; /* how much of it is made anew, 0 to 1; 0.75, with a mask 1; negative for 0. Of `steps` steps the
+                      last int(steps strength) are taken, as in diffusers, or one more, as in AUTOMATIC1111, if the
+                      convention is k-diffusion's; none at 0: the picture is what the autoencoder makes of it */
   /* Inpainting: (height, width), 1 where the picture is made anew, 0 where `init` stays; or NULL. Values are rounded.
    * Models with 9 input channels see the rest; for others the rest is put back after each step. */
   const float *mask;

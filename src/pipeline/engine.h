@@ -92,6 +92,8 @@ struct sumi_session {
 /* The job with its defaults filled in, and whether it is one that the session's model can do: INVALID, UNSUPPORTED. */
 sumi_generation sumi__generation_filled(const sumi_engine *engine, const sumi_generation *how);
 sumi_status sumi__generation_check(const sumi_session *s, const sumi_generation *filled);
+/* Of a job that is filled in, 0 to 1. */
+double sumi__generation_strength(const sumi_generation *filled);
 
 sumi_dtype sumi__precision_dtype(const sumi_context *ctx, sumi_precision precision);
 

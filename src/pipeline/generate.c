@@ -50,6 +50,12 @@ static sumi_status choose_sampler(job *j) {
   return SUMI_OK;
 }
 
+/* Whether the job begins with noise alone, which with a mask is what strength 1 means. */
+static bool only_noise(const job *j) { return !j->how.init || (j->how.mask && j->how.strength == 1.0); }
+
+/* Whether the strength leaves no step to take. */
+static bool untouched(const job *j) { return j->first == j->schedule.steps; }
+
 /* The checkpoint says how it was trained; the job may say where to stop. */
 static sumi_status make_schedule(job *j) {
   sumi_status status = SUMI_OK;
@@ -62,9 +68,11 @@ static sumi_status make_schedule(job *j) {
   if (o.final == SUMI_FINAL_DEFAULT && j->sampler->habits.grid == SUMI__GRID_STRIDE) o.final = trained->final;
   SUMI_TRY(sumi__ddpm_make(j->s->ctx, &o.betas, &j->ddpm));
   SUMI_TRY(sumi__schedule_make(j->s->ctx, &j->ddpm, j->sampler, &o, j->how.steps, &j->schedule));
-  /* With a mask, strength 1 begins with noise alone. */
-  if (j->how.init && !(j->how.mask && j->how.strength == 1.0))
-    j->first = sumi__img2img_first(o.convention, j->how.steps, j->how.strength);
+  if (!only_noise(j)) {
+    const double strength = sumi__generation_strength(&j->how);
+    j->first = sumi__img2img_first(o.convention, j->how.steps, strength);
+    if (strength == 0.0 || j->first >= j->how.steps) j->first = j->schedule.steps;
+  }
 done:
   return status;
 }
@@ -202,13 +210,12 @@ static void draw_hole(job *j) {
  * of the picture with a hole. */
 static void draw_start(job *j) {
   const int64_t values = j->count * j->size, pixels = j->height * j->width;
-  const bool only_noise = !j->how.init || (j->how.mask && j->how.strength == 1.0);
-  const bool wants_known = j->how.init && !(only_noise && inpainting_model(j));
-  const double sigma = j->schedule.levels[j->first].sigma;
+  const bool wants_known = j->how.init && !(only_noise(j) && inpainting_model(j));
+  const double sigma = untouched(j) ? 0.0 : j->schedule.levels[j->first].sigma;
   float *known = j->known + (inpainting_model(j) ? values : 0);
   if (wants_known) draw_latents(j, j->init_mean, j->init_logvar, known);
   sumi__noise_draw(&j->source, j->noise);
-  if (only_noise)
+  if (only_noise(j))
     for (int64_t i = 0; i < values; i++) j->x[i] = (float)(j->schedule.initial_scale * (double)j->noise[i]);
   else
     sumi__add_noise(sigma, values, known, j->noise, j->x);
@@ -247,6 +254,7 @@ static sumi__prediction prediction_of(const job *j) {
 
 static sumi_status sample(job *j) {
   sumi_status status = SUMI_OK;
+  if (untouched(j)) return SUMI_OK;
   const sumi__denoiser denoiser = {prediction_of(j), true, sumi__denoise_model, &j->denoise};
   const sumi__mask mask = {j->mask_values, j->known, j->noise, j->how.blend_denoised};
   const sumi__sample_job how = {.sampler = j->sampler,

@@ -23,6 +23,9 @@ sumi_generation sumi__generation_filled(const sumi_engine *engine, const sumi_ge
   return h;
 }
 
+/* 0 stands for the default, and so a strength of 0 is negative. */
+double sumi__generation_strength(const sumi_generation *h) { return h->strength < 0.0 ? 0.0 : h->strength; }
+
 /* ---- Checked ---- */
 
 static sumi_status check_picture(sumi_context *ctx, const sumi_engine_info *info, const sumi_generation *h) {
@@ -34,8 +37,7 @@ static sumi_status check_picture(sumi_context *ctx, const sumi_engine_info *info
              (long long)in_channels);
   SUMI_CHECK(ctx, in_channels == latent || h->mask, SUMI_INVALID,
              "this is an inpainting model: it needs a picture and a mask");
-  SUMI_CHECK(ctx, h->strength >= 0.0 && h->strength <= 1.0, SUMI_INVALID, "strength is %g, expected 0 to 1",
-             h->strength);
+  SUMI_CHECK(ctx, h->strength <= 1.0, SUMI_INVALID, "strength is %g, expected 0 to 1", h->strength);
 done:
   return status;
 }
@@ -93,7 +95,7 @@ sumi_status sumi_session_note(sumi_session *session, const sumi_generation *job,
   snprintf(rescale, LENGTH, "%g", h.guidance_rescale);
   snprintf(seed, LENGTH, "%" PRIu64, h.seed + seed_step);
   snprintf(size, LENGTH, "%" PRId64 "x%" PRId64, h.width, h.height);
-  snprintf(strength, LENGTH, "%g", h.strength);
+  snprintf(strength, LENGTH, "%g", sumi__generation_strength(&h));
   snprintf(skip, LENGTH, "%d", h.clip_skip);
   snprintf(version, LENGTH, "sumi %s", sumi_version());
   const sumi_infotext_field fields[] = {{"Steps", steps},
