@@ -70,10 +70,53 @@ static void no_strength_changes_nothing(void **state) {
   close_family(&f);
 }
 
+/* ---- Masks ---- */
+
+/* Memory that counts the blocks of a picture's size. */
+static void *count_pictures(void *user, size_t bytes) {
+  if (bytes == 3 * PIXELS * sizeof(float)) ++*(int *)user;
+  return aligned_alloc(64, (bytes + 63) / 64 * 64);
+}
+
+static void release(void *user, void *memory) {
+  (void)user;
+  free(memory);
+}
+
+/* The picture with a hole is for models that see it. Encoding one takes a copy of it. */
+static void no_hole_is_encoded_for_ordinary_models(void **state) {
+  (void)state;
+  sd_fixture f;
+  sumi_context *ctx;
+  sumi_session *session;
+  int copies = 0, without_mask = 0;
+  static float init[3 * PIXELS], mask[PIXELS], latents[SIZE];
+  const sumi_context_options options = {
+      .threads = 1, .allocate = count_pictures, .release = release, .memory_user = &copies};
+  open_family(&f, "sd1");
+  read_picture(&f, init, mask);
+  assert_int_equal(sumi_context_create(&options, &ctx), SUMI_OK);
+  assert_int_equal(sumi_session_create(f.engine, ctx, &session), SUMI_OK);
+  sumi_generation job = job_of(SUMI_PRECISION_F32);
+  job.steps = 2;
+  job.init = init;
+  assert_int_equal(sumi_session_generate(session, &job, NULL, latents), SUMI_OK);
+  without_mask = copies;
+  assert_true(without_mask > 0);
+  sumi_session_trim(session);
+  job.mask = mask;
+  assert_int_equal(sumi_session_generate(session, &job, NULL, latents), SUMI_OK);
+  assert_int_equal(copies, 2 * without_mask);
+  sumi_session_free(session);
+  sumi_context_free(ctx);
+  close_family(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(as_many_parts_as_are_possible),
       cmocka_unit_test(no_strength_changes_nothing),
+      cmocka_unit_test(no_hole_is_encoded_for_ordinary_models),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

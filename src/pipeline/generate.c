@@ -178,7 +178,7 @@ static sumi_status encode(job *j) {
   SUMI_TRY(posterior(j, j->how.init, &j->init_mean, &j->init_logvar));
   if (j->how.mask) {
     SUMI_TRY(shrink_mask(j));
-    SUMI_TRY(posterior_of_hole(j));
+    if (inpainting_model(j)) SUMI_TRY(posterior_of_hole(j));
   }
   SUMI_TRY(tell(j, SUMI_PHASE_ENCODE, 1));
 done:
