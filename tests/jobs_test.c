@@ -112,11 +112,61 @@ static void no_hole_is_encoded_for_ordinary_models(void **state) {
   close_family(&f);
 }
 
+/* ---- Batches ---- */
+
+typedef struct kept {
+  int64_t wanted, count; /* pictures after which to stop; those that are there */
+  float pictures[4][3 * PIXELS], latents[4][SIZE];
+} kept;
+
+static bool keep_batch(void *user, const sumi_generation_batch *b) {
+  kept *k = user;
+  assert_int_equal(b->first, k->count);
+  assert_int_equal(b->width * b->height, PIXELS);
+  assert_int_equal(b->channels * b->rows * b->columns, SIZE);
+  memcpy(k->pictures[k->count], b->pictures, (size_t)b->count * sizeof k->pictures[0]);
+  memcpy(k->latents[k->count], b->latents, (size_t)b->count * sizeof k->latents[0]);
+  k->count += b->count;
+  return k->count < k->wanted;
+}
+
+/* Stops as late as it can, when the second batch's pictures have been made. */
+static bool stop_after_decoding(void *user, const sumi_generation_progress *at) {
+  (void)user;
+  return !(at->phase == SUMI_PHASE_DECODE && at->step == 1 && at->first + at->count == 4);
+}
+
+/* What a batch has made is handed over at once, and stays made when the job is stopped. */
+static void batches_are_handed_over(void **state) {
+  (void)state;
+  sd_fixture f;
+  static float pictures[5][3 * PIXELS], latents[5][SIZE];
+  static kept k;
+  open_family(&f, "sd1");
+  sumi_generation job = job_of(SUMI_PRECISION_F32);
+  job.steps = 2;
+  job.count = 5;
+  job.batch = 2;
+  assert_int_equal(sumi_session_generate(f.session, &job, pictures[0], latents[0]), SUMI_OK);
+  job.batch_done = keep_batch;
+  job.user = &k;
+  for (int by_progress = 0; by_progress < 2; by_progress++) {
+    k = (kept){.wanted = by_progress ? 100 : 4};
+    job.callback = by_progress ? stop_after_decoding : NULL;
+    assert_int_equal(sumi_session_generate(f.session, &job, NULL, NULL), SUMI_CANCELLED);
+    assert_int_equal(k.count, 4);
+    assert_memory_equal(k.pictures, pictures, sizeof k.pictures);
+    assert_memory_equal(k.latents, latents, sizeof k.latents);
+  }
+  close_family(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(as_many_parts_as_are_possible),
       cmocka_unit_test(no_strength_changes_nothing),
       cmocka_unit_test(no_hole_is_encoded_for_ordinary_models),
+      cmocka_unit_test(batches_are_handed_over),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,7 +60,8 @@ static const arguments defaults = DEFAULTS(0.75), inpaint_defaults = DEFAULTS(1.
    "the latents and the predicted picture after each step", 0, 0, NULL},                                               \
   {"animation", 0, CLI_TEXT, offsetof(arguments, animation), "FILE",                                                   \
    "an animated PNG of the predicted pictures", 0, 0, NULL},                                                           \
-  {"latents", 0, CLI_TEXT, offsetof(arguments, latents), "FILE", "the final latents as safetensors", 0, 0, NULL},      \
+  {"latents", 0, CLI_TEXT, offsetof(arguments, latents), "FILE", "the latents of what is done, as safetensors", 0, 0,  \
+   NULL},                                                                                                              \
   {"keep", 0, CLI_FLAG, offsetof(arguments, keep), NULL,                                                               \
    "keep all parts of the model in memory until the end", 0, 0, NULL}
 #define SIZE_OPTIONS                                                                                                   \
@@ -106,8 +107,70 @@ typedef struct job {
   cli_session s;
   cli_watch watch;
   sumi_generation how;
-  float *init, *mask, *pictures, *latents;
+  float *init, *mask, *latents;
+  float *overlaid; /* a picture, NULL without --overlay */
+  int64_t saved;   /* pictures */
 } job;
+
+/* ---- What is kept ---- */
+
+/* otter.png, or otter-0000.png, otter-0001.png, ... */
+static sumi_status path_of(const job *j, int64_t i, char *out, size_t room) {
+  const char *name = j->a->out, *dot = strrchr(name, '.');
+  const int stem = dot && !strchr(dot, '/') ? (int)(dot - name) : (int)strlen(name);
+  const int n = j->a->count == 1 ? snprintf(out, room, "%s", name)
+                                 : snprintf(out, room, "%.*s-%04lld%s", stem, name, (long long)i, name + stem);
+  return n > 0 && (size_t)n < room ? SUMI_OK : cli_fail(j->c, SUMI_INVALID, "--out: the path is too long");
+}
+
+/* The picture with the original's pixels outside of the mask, into `out`. */
+static const float *put_back(const job *j, const float *picture, float *out) {
+  for (int64_t p = 0; p < j->how.width * j->how.height; p++)
+    memcpy(out + 3 * p, (j->mask[p] < 0.5f ? j->init : picture) + 3 * p, 3 * sizeof *out);
+  return out;
+}
+
+static sumi_status save_picture(job *j, int64_t i, const float *picture) {
+  char path[4096], *text = NULL;
+  if (j->overlaid) picture = put_back(j, picture, j->overlaid);
+  sumi_status status = path_of(j, i, path, sizeof path);
+  if (status == SUMI_OK) status = cli_report(j->c, sumi_session_note(j->s.session, &j->how, i, &text));
+  if (status == SUMI_OK)
+    status = cli_write_rgb(j->c, path, picture, j->how.width, j->how.height, text, (int)j->a->quality);
+  if (status == SUMI_OK) printf("%s\n", path);
+  sumi_text_free(j->c->context, text);
+  return status;
+}
+
+/* A sumi_batch_callback: what is complete is kept, whatever happens to the rest. */
+static bool save_batch(void *user, const sumi_generation_batch *b) {
+  job *j = user;
+  sumi_status status = SUMI_OK;
+  for (int64_t i = 0; i < b->count && status == SUMI_OK; i++) {
+    status = save_picture(j, b->first + i, b->pictures + i * b->width * b->height * 3);
+    if (status == SUMI_OK) j->saved++;
+  }
+  fflush(stdout);
+  j->watch.complained = status != SUMI_OK;
+  return status == SUMI_OK;
+}
+
+/* Of the pictures that were saved. */
+static sumi_status save_latents(const job *j) {
+  const int64_t dims[] = {j->saved, j->s.info.latent_channels, j->how.height / j->s.info.factor,
+                          j->how.width / j->s.info.factor};
+  const sumi_array array = {"latents", 4, dims, j->latents};
+  if (j->saved == 0) return SUMI_OK;
+  const sumi_status status = cli_report(j->c, sumi_safetensors_write_f32(j->c->context, j->a->latents, &array, 1));
+  if (status == SUMI_OK) printf("%s\n", j->a->latents);
+  return status;
+}
+
+static bool watch_step(void *user, const sumi_generation_progress *at) {
+  return cli_watch_step(&((job *)user)->watch, at);
+}
+
+/* ---- What is asked for ---- */
 
 static int choice(const char *text, const char *const *words) {
   for (int i = 0; words[i]; i++)
@@ -149,8 +212,9 @@ static void fill(job *j) {
       .precision = cli_precision(&a->model),
       .tile = a->model.tile,
       .low_memory = !a->keep,
-      .callback = cli_watch_step,
-      .user = &j->watch,
+      .callback = watch_step,
+      .batch_done = save_batch,
+      .user = j,
   };
 }
 
@@ -180,62 +244,19 @@ static sumi_status read_pictures(job *j, bool wants_mask) {
   return read_mask(j);
 }
 
-/* ---- Files ---- */
-
-/* otter.png, or otter-0000.png, otter-0001.png, ... */
-static sumi_status path_of(const job *j, int64_t i, char *out, size_t room) {
-  const char *name = j->a->out, *dot = strrchr(name, '.');
-  const int stem = dot && !strchr(dot, '/') ? (int)(dot - name) : (int)strlen(name);
-  const int n = j->a->count == 1 ? snprintf(out, room, "%s", name)
-                                 : snprintf(out, room, "%.*s-%04lld%s", stem, name, (long long)i, name + stem);
-  return n > 0 && (size_t)n < room ? SUMI_OK : cli_fail(j->c, SUMI_INVALID, "--out: the path is too long");
-}
-
-static void put_back(const job *j, float *picture) {
-  for (int64_t p = 0; p < j->how.width * j->how.height; p++)
-    if (j->mask[p] < 0.5f) memcpy(picture + 3 * p, j->init + 3 * p, 3 * sizeof *picture);
-}
-
-static sumi_status save_picture(job *j, int64_t i) {
-  char path[4096], *text = NULL;
-  float *picture = j->pictures + i * j->how.width * j->how.height * 3;
-  if (j->mask && j->a->overlay) put_back(j, picture);
-  sumi_status status = path_of(j, i, path, sizeof path);
-  if (status == SUMI_OK) status = cli_report(j->c, sumi_session_note(j->s.session, &j->how, i, &text));
-  if (status == SUMI_OK)
-    status = cli_write_rgb(j->c, path, picture, j->how.width, j->how.height, text, (int)j->a->quality);
-  if (status == SUMI_OK) printf("%s\n", path);
-  sumi_text_free(j->c->context, text);
-  return status;
-}
-
-static sumi_status save(job *j, int64_t done) {
-  sumi_status status = SUMI_OK;
-  for (int64_t i = 0; i < done && status == SUMI_OK; i++) status = save_picture(j, i);
-  return status;
-}
-
-static sumi_status save_final_latents(const job *j) {
-  const int64_t dims[] = {j->a->count, j->s.info.latent_channels, j->how.height / j->s.info.factor,
-                          j->how.width / j->s.info.factor};
-  const sumi_array array = {"latents", 4, dims, j->latents};
-  const sumi_status status = cli_report(j->c, sumi_safetensors_write_f32(j->c->context, j->a->latents, &array, 1));
-  if (status == SUMI_OK) printf("%s\n", j->a->latents);
-  return status;
-}
-
 /* ---- Running ---- */
 
 static sumi_status allocate(job *j) {
   const sumi_engine_info *info = &j->s.info;
   if (!j->how.width) j->how.width = info->width;
   if (!j->how.height) j->how.height = info->height;
-  const size_t pixels = (size_t)(j->how.width * j->how.height * j->how.count);
-  j->pictures = malloc(pixels * 3 * sizeof *j->pictures);
+  const size_t pixels = (size_t)(j->how.width * j->how.height), latents = (size_t)(info->factor * info->factor);
+  if (j->a->overlay) j->overlaid = malloc(pixels * 3 * sizeof *j->overlaid);
   if (j->a->latents)
-    j->latents =
-        malloc(pixels / (size_t)(info->factor * info->factor) * (size_t)info->latent_channels * sizeof *j->latents);
-  return j->pictures && (j->latents || !j->a->latents) ? SUMI_OK : cli_fail(j->c, SUMI_NO_MEMORY, "out of memory");
+    j->latents = malloc((size_t)(j->how.count * info->latent_channels) * (pixels / latents) * sizeof *j->latents);
+  return (j->overlaid || !j->a->overlay) && (j->latents || !j->a->latents)
+             ? SUMI_OK
+             : cli_fail(j->c, SUMI_NO_MEMORY, "out of memory");
 }
 
 static void print_times(const job *j) {
@@ -258,12 +279,9 @@ static sumi_status generate(job *j) {
                          .steps = j->a->save_steps,
                          .animation = j->a->animation};
   cli_catch_interrupts();
-  status = sumi_session_generate(j->s.session, &j->how, j->pictures, j->latents);
-  const int64_t done = status == SUMI_OK ? j->how.count : j->watch.finished;
-  status = cli_watch_end(&j->watch, status);
-  const sumi_status saved = save(j, done);
+  status = cli_watch_end(&j->watch, sumi_session_generate(j->s.session, &j->how, NULL, j->latents));
+  const sumi_status saved = j->a->latents ? save_latents(j) : SUMI_OK;
   if (status == SUMI_OK) status = saved;
-  if (status == SUMI_OK && j->a->latents) status = save_final_latents(j);
   if (status == SUMI_OK) print_times(j);
   return status;
 }
@@ -287,7 +305,7 @@ static sumi_status run(cli *c, const arguments *a, bool wants_init, bool wants_m
   cli_session_close(&j.s);
   free(j.init);
   free(j.mask);
-  free(j.pictures);
+  free(j.overlaid);
   free(j.latents);
   return status;
 }

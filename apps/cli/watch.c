@@ -79,7 +79,6 @@ static void time_phase(cli_watch *w, const sumi_generation_progress *at) {
     w->phase_began = now;
   else if (totals[at->phase])
     *totals[at->phase] += now - w->phase_began;
-  if (at->phase == SUMI_PHASE_DECODE && at->step == 1) w->finished = at->first + at->count;
 }
 
 static void time_step(cli_watch *w, const sumi_generation_progress *at) {

@@ -16,7 +16,6 @@ typedef struct cli_watch {
   bool sampling, complained;
   double began, sampled; /* seconds: the present batch's first step; all steps */
   int steps_done;
-  int64_t finished; /* pictures that are complete */
   double text_seconds, encode_seconds, decode_seconds, phase_began;
   sumi_animation *frames;
 } cli_watch;

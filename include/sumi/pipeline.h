@@ -105,6 +105,18 @@ typedef struct sumi_generation_progress {
 /* Returns false to stop: the job ends with SUMI_CANCELLED. Called by the session's thread. */
 typedef bool (*sumi_generation_callback)(void *user, const sumi_generation_progress *progress);
 
+/* Pictures that are complete, lent until the callback returns. */
+typedef struct sumi_generation_batch {
+  int64_t first, count;            /* among the job's pictures */
+  int64_t width, height;           /* of a picture */
+  const float *pictures;           /* (count, height, width, 3) in [0, 1] */
+  int64_t channels, rows, columns; /* of latents */
+  const float *latents;            /* (count, channels, rows, columns), as the U-Net knows them */
+} sumi_generation_batch;
+
+/* Likewise. */
+typedef bool (*sumi_batch_callback)(void *user, const sumi_generation_batch *batch);
+
 /* Zero in a member stands for its default. */
 typedef struct sumi_generation {
   const char *prompt, *negative_prompt; /* "" */
@@ -138,12 +150,15 @@ typedef struct sumi_generation {
   int64_t tile;    /* side of the autoencoder's tiles in pixels, at least 64; 0: the whole picture at once */
   bool low_memory; /* parts of the model are freed as soon as the job is done with them */
   sumi_generation_callback callback; /* may be NULL */
-  void *user;
+  sumi_batch_callback batch_done;    /* as soon as a batch's pictures are there, so that they can be kept whatever comes
+                                        after; may be NULL */
+  void *user;                        /* of both */
 } sumi_generation;
 
 /* Makes pictures: (count, height, width, 3) floats in [0, 1] into `pictures`, and their latents (count, channels,
  * height / factor, width / factor), as the U-Net knows them, into `latents`; either may be NULL. What is done when the
- * job is cancelled or fails is whole batches from the beginning.
+ * job is cancelled or fails is whole batches from the beginning. With a callback `batch_done` pictures are made also
+ * where `pictures` is NULL, so that a job of many needs memory for one batch alone.
  * Errors: INVALID (an option), NOT_FOUND (sampler, schedule), UNSUPPORTED (a model that needs more than this job
  * has), CANCELLED, NO_MEMORY. */
 SUMI_API sumi_status sumi_session_generate(sumi_session *session, const sumi_generation *job, float *pictures,

@@ -24,6 +24,7 @@ typedef struct job {
   /* One batch. */
   int64_t begin, count;
   float *x, *noise, *known, *mask_values, *extra, *draw, *shown; /* (batch, ...) */
+  float *pictures; /* (batch, ...): for those that nobody but `batch_done` wants, or NULL */
   sumi__noise source;
   sumi__denoise denoise;
 } job;
@@ -96,6 +97,8 @@ done:
 
 /* ---- Telling ---- */
 
+static sumi_status cancelled(job *j) { return sumi__fail(j->s->ctx, SUMI_CANCELLED, "cancelled"); }
+
 static sumi_status tell(job *j, sumi_phase phase, int done) {
   const sumi_generation_progress p = {.phase = phase,
                                       .step = done,
@@ -106,7 +109,7 @@ static sumi_status tell(job *j, sumi_phase phase, int done) {
                                       .height = j->height,
                                       .width = j->width};
   if (!j->how.callback || j->how.callback(j->how.user, &p)) return SUMI_OK;
-  return sumi__fail(j->s->ctx, SUMI_CANCELLED, "cancelled");
+  return cancelled(j);
 }
 
 static bool report(void *user, const sumi__sampling *at) {
@@ -229,7 +232,7 @@ static void draw_start(job *j) {
   }
 }
 
-static sumi_status allocate_batch(job *j) {
+static sumi_status allocate_batch(job *j, bool wants_pictures) {
   sumi_context *ctx = j->s->ctx;
   const size_t count = (size_t)j->how.batch, values = (size_t)j->size * sizeof(float);
   j->x = sumi__alloc_array(ctx, count, values);
@@ -239,6 +242,10 @@ static sumi_status allocate_batch(job *j) {
   j->mask_values = sumi__alloc_array(ctx, count, values);
   j->extra = sumi__alloc_array(ctx, count, 2 * values);
   j->shown = sumi__alloc_array(ctx, count, values);
+  if (wants_pictures) {
+    const size_t picture = (size_t)(j->how.width * j->how.height) * 3 * sizeof *j->pictures;
+    if (!(j->pictures = sumi__alloc_array(ctx, count, picture))) return SUMI_NO_MEMORY;
+  }
   return j->shown && j->x && j->noise && j->draw && j->known && j->mask_values && j->extra ? SUMI_OK : SUMI_NO_MEMORY;
 }
 
@@ -288,14 +295,29 @@ done:
   return status;
 }
 
+/* Hands over what is complete. */
+static sumi_status hand_over(job *j, const float *pictures) {
+  const sumi_generation_batch batch = {.first = j->begin,
+                                       .count = j->count,
+                                       .width = j->how.width,
+                                       .height = j->how.height,
+                                       .pictures = pictures,
+                                       .channels = j->channels,
+                                       .rows = j->height,
+                                       .columns = j->width,
+                                       .latents = j->x};
+  if (!j->how.batch_done || j->how.batch_done(j->how.user, &batch)) return SUMI_OK;
+  return cancelled(j);
+}
+
 static sumi_status decode(job *j, float *pictures) {
   sumi_status status = SUMI_OK;
   const sumi_codec_options options = {.precision = j->how.precision, .tile = j->how.tile};
   const bool last = j->begin + j->count == j->how.count;
   if (last && j->how.low_memory) sumi__unet_runner_drop(&j->s->unet);
   SUMI_TRY(tell(j, SUMI_PHASE_DECODE, 0));
-  SUMI_TRY(sumi_session_decode(j->s, j->x, j->count, j->height, j->width, &options,
-                               pictures + j->begin * j->how.height * j->how.width * 3));
+  SUMI_TRY(sumi_session_decode(j->s, j->x, j->count, j->height, j->width, &options, pictures));
+  SUMI_TRY(hand_over(j, pictures)); /* first, so that it is not lost if the other callback stops here */
   SUMI_TRY(tell(j, SUMI_PHASE_DECODE, 1));
 done:
   return status;
@@ -307,7 +329,8 @@ static sumi_status run_batch(job *j, float *pictures, float *latents) {
   draw_start(j);
   SUMI_TRY(sample(j));
   if (latents) memcpy(latents + j->begin * j->size, j->x, (size_t)(j->count * j->size) * sizeof *latents);
-  if (pictures) SUMI_TRY(decode(j, pictures));
+  float *to = pictures ? pictures + j->begin * j->how.height * j->how.width * 3 : j->pictures;
+  if (to) SUMI_TRY(decode(j, to));
 done:
   sumi__noise_free(j->s->ctx, &j->source);
   return status;
@@ -315,8 +338,8 @@ done:
 
 static void finish(job *j) {
   sumi_context *ctx = j->s->ctx;
-  float *const memory[] = {j->init_mean, j->init_logvar, j->hole_mean, j->hole_logvar, j->mask,  j->x,
-                           j->noise,     j->draw,        j->known,     j->mask_values, j->extra, j->shown};
+  float *const memory[] = {j->init_mean, j->init_logvar, j->hole_mean,   j->hole_logvar, j->mask,  j->x,       j->noise,
+                           j->draw,      j->known,       j->mask_values, j->extra,       j->shown, j->pictures};
   for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) sumi__free(ctx, memory[i]);
   sumi__conditions_free(&j->conditions);
   sumi__schedule_free(ctx, &j->schedule);
@@ -327,7 +350,7 @@ sumi_status sumi_session_generate(sumi_session *session, const sumi_generation *
   sumi_status status = SUMI_OK;
   job j;
   SUMI_TRY(begin(&j, session, how));
-  SUMI_TRY(allocate_batch(&j));
+  SUMI_TRY(allocate_batch(&j, how->batch_done && !pictures));
   SUMI_TRY(tell(&j, SUMI_PHASE_TEXT, 0));
   SUMI_TRY(sumi__conditions_make(session, &j.how, j.how.steps, &j.conditions));
   if (j.how.low_memory) sumi__text_runner_drop(&session->text);
