@@ -89,6 +89,7 @@ for network in unet vae text; do
   expect 0 'bf16  fast' bench $network --shrink 8 --side 64 -n 1 --modes all --json ops.jsonl
 done
 expect 2 'multiple of 8' bench vae --side 60
+expect 0 'bf16  off' bench vae --shrink 8 --side 64 -n 1 --winograd off
 expect 2 '--commit' bench ops --commit 'a"b'
 
 # A judge and a network after two steps each: what they draw is noise, but every command must work with them.

@@ -50,7 +50,9 @@ static outcome run(const conv_case *k, bool transposed, sumi_dtype compute, cons
   sumi_graph *g = NULL;
   sumi_program *p = NULL;
   outcome result = {0};
-  const sumi_context_options options = {.threads = threads, .max_isa = isa};
+  /* With one thread the program says how; with more, the context does. */
+  const sumi_context_options options = {.threads = threads, .max_isa = isa, .winograd = threads > 1 ? how.winograd : 0};
+  if (threads > 1) how.winograd = SUMI_WINOGRAD_DEFAULT;
   const sumi_conv_options o = {.pad_top = k->top, .pad_left = k->left, .pad_bottom = k->bottom, .pad_right = k->right};
   if (sumi_context_create(&options, &ctx) != SUMI_OK) return result;
   assert_ok(ctx, sumi_graph_create(ctx, &g));

@@ -30,7 +30,7 @@ static const cli_option options[] = {
      NULL},
 };
 
-static const char *const winograds[] = {"careful", "fast", "off"};
+static const char *const winograds[] = {"careful", "careful", "fast", "off"}; /* by sumi_winograd */
 static const char *const networks[] = {"unet", "vae", "text"};
 
 /* In this order, so that errors are those against plain f32 where that is among them. */
@@ -41,12 +41,20 @@ static const sumi_bench_mode all[] = {{SUMI_F32, SUMI_WINOGRAD_OFF},
                                       {SUMI_BF16, SUMI_WINOGRAD_FAST}};
 enum { ALL = sizeof all / sizeof *all };
 
-static int choose(const char *word, sumi_bench_mode *modes) {
+static sumi_winograd winograd_of(const char *word) {
+  sumi_winograd w = SUMI_WINOGRAD_CAREFUL;
+  while (strcmp(winograds[w], word) != 0) w++;
+  return w;
+}
+
+static int choose(const cli *c, const char *word, sumi_bench_mode *modes) {
   int n = 0;
-  for (int i = 0; i < ALL; i++)
-    if (strcmp(word, "all") == 0 || (all[i].winograd == SUMI_WINOGRAD_CAREFUL &&
-                                     (strcmp(word, "both") == 0 || strcmp(word, sumi_dtype_name(all[i].compute)) == 0)))
-      modes[n++] = all[i];
+  if (strcmp(word, "all") == 0) {
+    memcpy(modes, all, sizeof all);
+    return ALL;
+  }
+  if (strcmp(word, "bf16") != 0) modes[n++] = (sumi_bench_mode){SUMI_F32, winograd_of(c->winograd)};
+  if (strcmp(word, "f32") != 0) modes[n++] = (sumi_bench_mode){SUMI_BF16, winograd_of(c->winograd)};
   return n;
 }
 
@@ -102,7 +110,7 @@ static sumi_status run(cli *c, const arguments *a, sumi_bench_network network) {
   sumi_bench_mode modes[ALL];
   sumi_bench_result results[ALL];
   sumi_machine machine;
-  const int n = choose(a->modes, modes);
+  const int n = choose(c, a->modes, modes);
   const sumi_bench_options how = {.network = network,
                                   .side = a->side,
                                   .batch = a->batch,

@@ -7,19 +7,16 @@
 #include <string.h>
 
 typedef struct arguments {
-  const char *compute, *only, *winograd, *json, *commit;
+  const char *compute, *only, *json, *commit;
   double seconds;
 } arguments;
 
-static const arguments defaults = {.compute = "both", .winograd = "careful", .seconds = 0.15, .commit = "unknown"};
+static const arguments defaults = {.compute = "both", .seconds = 0.15, .commit = "unknown"};
 static const cli_option options[] = {
     {"compute", 0, CLI_CHOICE, offsetof(arguments, compute), NULL, "type of activations and weights", 0, 0,
      "both f32 bf16"},
     {"only", 0, CLI_TEXT, offsetof(arguments, only), "TEXT", "measure the operators with this in their name", 0, 0,
      NULL},
-    {"winograd", 0, CLI_CHOICE, offsetof(arguments, winograd), NULL,
-     "3x3 convolutions: as careful as the default, with bf16 on larger tiles, or by the plain algorithm", 0, 0,
-     "careful fast off"},
     {"seconds", 0, CLI_REAL, offsetof(arguments, seconds), "S", "for each operator, of which the best run counts",
      0.001, 60, NULL},
     {"json", 0, CLI_TEXT, offsetof(arguments, json), "FILE", "append a JSON line for each operator", 0, 0, NULL},
@@ -307,10 +304,7 @@ static sumi_status measure(const bench *b, const shape_case *k, sumi_dtype dtype
   net n = {.dtype = dtype};
   sumi_program *p = NULL;
   double seconds = 0.0;
-  const sumi_compile_options how = {.frozen = true,
-                                    .winograd = !strcmp(b->a->winograd, "fast")  ? SUMI_WINOGRAD_FAST
-                                                : !strcmp(b->a->winograd, "off") ? SUMI_WINOGRAD_OFF
-                                                                                 : SUMI_WINOGRAD_CAREFUL};
+  const sumi_compile_options how = {.frozen = true};
   name_of(name, sizeof name, k);
   if (b->a->only && !strstr(name, b->a->only)) return SUMI_OK;
   sumi_status status = sumi_graph_create(b->c->context, &n.g);

@@ -71,6 +71,7 @@ struct cli {
   const char *command; /* for complaints */
   int64_t threads;     /* 0: all processors */
   const char *isa;     /* or NULL */
+  const char *winograd;
   bool quiet;
 };
 

@@ -109,10 +109,15 @@ static void log_message(void *user, sumi_log_level level, const char *message) {
   if (level != SUMI_LOG_DEBUG) cli_note(user, "%s", message);
 }
 
+static sumi_winograd winograd_of(const cli *c) {
+  if (strcmp(c->winograd, "off") == 0) return SUMI_WINOGRAD_OFF;
+  return strcmp(c->winograd, "fast") == 0 ? SUMI_WINOGRAD_FAST : SUMI_WINOGRAD_CAREFUL;
+}
+
 static sumi_status run_command(cli *c, const cli_command *command, const void *arguments, int operand_count,
                                char **operands) {
   const sumi_context_options options = {
-      .threads = (int)c->threads, .max_isa = c->isa, .log = log_message, .log_user = c};
+      .threads = (int)c->threads, .max_isa = c->isa, .winograd = winograd_of(c), .log = log_message, .log_user = c};
   sumi_status status = sumi_context_create(&options, &c->context);
   if (status != SUMI_OK)
     return cli_fail(c, status, "cannot start with --threads %lld%s%s: %s", (long long)c->threads,
@@ -123,7 +128,7 @@ static sumi_status run_command(cli *c, const cli_command *command, const void *a
 }
 
 int main(int argc, char **argv) {
-  cli c = {0};
+  cli c = {.winograd = "careful"};
   int words = 0, operand_count = 0, exit_code = SUMI_OK;
   const cli_command *command = argc > 1 ? find_command(argc - 1, argv + 1, &words) : NULL;
   if (!command) return without_command(&c, argc - 1, argv + 1);

@@ -14,6 +14,9 @@ static const cli_option common_options[] = {
      NULL},
     {"isa", 0, CLI_CHOICE, offsetof(cli, isa), NULL, "highest instruction set to use; all that there are by default", 0,
      0, "generic avx2 avx512 avx512_bf16"},
+    {"winograd", 0, CLI_CHOICE, offsetof(cli, winograd), NULL,
+     "3x3 convolutions: careful as a rule, in bf16 faster and less exact, or by the plain algorithm", 0, 0,
+     "careful fast off"},
     {"quiet", 'q', CLI_FLAG, offsetof(cli, quiet), NULL, "no progress and no notes on stderr", 0, 0, NULL},
 };
 enum { COMMON_COUNT = sizeof common_options / sizeof *common_options };
@@ -101,7 +104,7 @@ static void print_options(const cli_option *options, size_t count, const void *d
 }
 
 static void print_help(const cli_command *command) {
-  const cli common = {0};
+  const cli common = {.winograd = "careful"};
   printf("usage: sumi %s%s%s%s\n\n%s\n", command->name, command->option_count ? " [OPTION...]" : "",
          *command->operand ? " " : "", command->operand, command->summary);
   if (*command->details) printf("\n%s", command->details);

@@ -59,12 +59,22 @@ typedef struct sumi_context sumi_context;
 
 typedef enum sumi_log_level { SUMI_LOG_DEBUG, SUMI_LOG_INFO, SUMI_LOG_WARNING } sumi_log_level;
 
+/* How far 3x3 convolutions may go from the plain algorithm for speed (Winograd's, arXiv:1509.09308). Errors are of one
+ * convolution of 320 channels relative to its result, which bf16 itself makes 1.6e-3. */
+typedef enum sumi_winograd {
+  SUMI_WINOGRAD_DEFAULT, /* CAREFUL, unless another level says otherwise */
+  SUMI_WINOGRAD_CAREFUL, /* f32 products on tiles of 4x4 (1.5e-6), bf16 ones on 2x2 (3.5e-3) */
+  SUMI_WINOGRAD_FAST,    /* bf16 products on tiles of 4x4 as well (1.1e-2) */
+  SUMI_WINOGRAD_OFF      /* the plain algorithm */
+} sumi_winograd;
+
 typedef struct sumi_context_options {
   /* Worker threads for kernels, 1 to 1024; 0 means one for each processor that the process may use. */
   int threads;
   /* The highest instruction set that kernels may use: NULL (whatever the processor has), "generic", "avx2",
    * "avx512", "avx512_bf16". A name that the processor lacks is an error. */
   const char *max_isa;
+  sumi_winograd winograd; /* of the programs that are compiled in the context */
   /* Receives messages; NULL drops them. Called on the thread that called the library. */
   void (*log)(void *user, sumi_log_level level, const char *message);
   void *log_user;
@@ -76,7 +86,7 @@ typedef struct sumi_context_options {
 
 /* Makes a context. `options` may be NULL for the defaults; it is copied. On failure *out is NULL, and there is no
  * sentence to read but sumi_status_text().
- * Errors: INVALID (threads, max_isa), NO_MEMORY. Free with sumi_context_free. */
+ * Errors: INVALID (threads, max_isa, winograd), NO_MEMORY. Free with sumi_context_free. */
 SUMI_API sumi_status sumi_context_create(const sumi_context_options *options, sumi_context **out);
 
 /* Frees the context. Everything made from it must have been freed before. NULL is allowed. */

@@ -230,21 +230,13 @@ SUMI_API sumi_tensor *sumi_hinge_loss(sumi_graph *g, sumi_tensor *x, bool real);
 SUMI_API sumi_status sumi_backend_cpu(sumi_context *ctx, sumi_backend **out);
 SUMI_API void sumi_backend_free(sumi_backend *backend);
 
-/* How far 3x3 convolutions may go from the plain algorithm for speed (Winograd's, arXiv:1509.09308). Errors are of one
- * convolution of 320 channels relative to its result, which bf16 itself makes 1.6e-3. */
-typedef enum sumi_winograd {
-  SUMI_WINOGRAD_CAREFUL, /* the default: f32 products on tiles of 4x4 (1.5e-6), bf16 ones on 2x2 (3.5e-3) */
-  SUMI_WINOGRAD_FAST,    /* bf16 products on tiles of 4x4 as well (1.1e-2) */
-  SUMI_WINOGRAD_OFF      /* the plain algorithm */
-} sumi_winograd;
-
 typedef struct sumi_compile_options {
   /* Weights do not change after compilation: they are packed for the kernels once, and what depends on weights and
    * constants alone is computed once. */
   bool frozen;
   /* Run the naive reference kernels and fuse nothing: slow, for checking. */
   bool reference;
-  sumi_winograd winograd;
+  sumi_winograd winograd; /* DEFAULT: what the context's options say */
   /* Of a frozen program over weights that lie in a file: the bytes of them, packed, that it may keep, in the order in
    * which it needs them; 0: no limit. Others are read from the file, converted and packed anew in each run, which costs
    * time (sumi_program_info.streamed_bytes says how many). Weights of less than 64 KB are always kept. */

@@ -21,6 +21,7 @@ sumi_status sumi_context_create(const sumi_context_options *options, sumi_contex
   if (options) chosen = *options;
   if (chosen.threads < 0 || chosen.threads > 1024) return SUMI_INVALID;
   if (!chosen.allocate != !chosen.release) return SUMI_INVALID;
+  if ((unsigned)chosen.winograd > SUMI_WINOGRAD_OFF) return SUMI_INVALID;
   if (!chosen.allocate) {
     chosen.allocate = default_allocate;
     chosen.release = default_release;

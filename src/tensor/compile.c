@@ -217,10 +217,11 @@ done:
 sumi_status sumi_compile(sumi_backend *backend, sumi_graph *g, int n, sumi_tensor *const *outputs,
                          const sumi_compile_options *options, sumi_program **out) {
   sumi_status status = SUMI_OK;
-  const sumi_compile_options chosen = options ? *options : (sumi_compile_options){0};
+  sumi_compile_options chosen = options ? *options : (sumi_compile_options){0};
   sumi_tensor **map = NULL;
   sumi_program *p = NULL;
   *out = NULL;
+  if (chosen.winograd == SUMI_WINOGRAD_DEFAULT) chosen.winograd = g->ctx->options.winograd;
   SUMI_TRY(check_request(backend, g, n, outputs));
   const int threads_before = sumi__set_library_threads(g->ctx->threads);
   p = sumi__alloc_zero(g->ctx, sizeof *p);
