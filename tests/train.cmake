@@ -2,6 +2,7 @@
 sumi_test(data_test SOURCES data_test.c LABEL quick)
 sumi_test(train_math_test SOURCES train_math_test.c LABEL quick)
 sumi_test(train_folder_test SOURCES train_folder_test.c LABEL quick)
+sumi_test(train_unet_test SOURCES train_unet_test.c LABEL quick)
 sumi_test(train_test SOURCES train_test.c LABEL quick)
 add_test(NAME train_isolation_test COMMAND train_test isolation)
 set_tests_properties(train_isolation_test PROPERTIES LABELS quick TIMEOUT 300 ENVIRONMENT "${SUMI_TEST_ENVIRONMENT}")

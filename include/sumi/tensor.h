@@ -108,6 +108,14 @@ SUMI_API sumi_tensor *sumi_constant(sumi_graph *g, sumi_dtype dtype, sumi_shape 
  * shape and dtype of x[i] (zeros where the loss does not depend on it). */
 SUMI_API sumi_status sumi_grad(sumi_graph *g, sumi_tensor *loss, int n, sumi_tensor *const *x, sumi_tensor **dx);
 
+/* Gradient checkpointing: nodes built between the two calls are a segment, whose inner values are not kept for
+ * gradients. A later sumi_grad adds the segment's nodes a second time, where the gradient comes by, so that only what
+ * goes into segments and what comes out of them is alive in between: less memory for about as much more time as a
+ * forward pass takes. The gradients are the same, bit for bit in f32; in bf16 a value may be rounded once more or less,
+ * as chains of elementwise operators become other ones. A beginning within a segment ends it and begins another. */
+SUMI_API void sumi_segment_begin(sumi_graph *g);
+SUMI_API void sumi_segment_end(sumi_graph *g);
+
 /* ---- Operators. Each is one file of src/ops, whose head has the formula and its source ------------------------- */
 
 /* Elementwise, with broadcasting as in NumPy. Mixed dtypes give the wider one; f32 inside. */

@@ -149,6 +149,43 @@ SUMI_API sumi_status sumi_train_benchmark(sumi_context *ctx, const sumi_train_co
                                           const sumi_train_benchmark_options *options,
                                           sumi_train_benchmark_result *out);
 
+/* ---- The U-Nets of latent diffusion, with random weights ------------------------------------------------------- */
+
+typedef enum sumi_train_unet {
+  SUMI_TRAIN_UNET_SD1, /* Stable Diffusion 1.5's: 860 million parameters, a context of 77 tokens of 768 numbers */
+  /* A small class-conditional one on latents of 3 channels: widths 128, 256, 256, 256, two res blocks a level,
+   * transformers but at the first level, heads of 32 channels, a context of one token of 512 numbers. */
+  SUMI_TRAIN_UNET_LDM
+} sumi_train_unet;
+
+typedef struct sumi_train_unet_options {
+  sumi_train_unet network;
+  sumi_dtype compute; /* SUMI_F32, or SUMI_BF16 over master weights, gradients and moments in f32 */
+  bool recompute;     /* gradient checkpointing by res block and transformer: see sumi_segment_begin */
+  int64_t side;       /* of the latents, a multiple of 8 up to 512; 0 means 32 */
+  int64_t batch;      /* latents in a step, up to 4096; 0 means 2 for Stable Diffusion's network, else 32 */
+  int64_t steps;      /* measured, after one that warms up; 0 means 5, at most 10000 */
+  int shrink;         /* divides all widths and the norms' groups: 1 (or 0), 2, 4 or 8; for tests */
+  bool profile;       /* the time by kernel goes to `callbacks.line`, one text of several lines */
+  sumi_train_callbacks callbacks;
+} sumi_train_unet_options;
+
+typedef struct sumi_train_unet_result {
+  double step_seconds;          /* of the median step: loss, gradients, optimiser */
+  double optimizer_seconds;     /* of them, AdamW's share */
+  double cpu_seconds;           /* of the median step: processor time of all threads, whoever else uses the machine */
+  double first_loss, last_loss; /* mean squared error against noise that stays the same, so that it falls */
+  int64_t parameters;
+  size_t gradient_bytes;     /* of the program's arena, what the parameters' gradients take */
+  sumi_program_info program; /* that computes loss and gradients */
+} sumi_train_unet_result;
+
+/* Times training steps of a U-Net on noise that lies ready in memory: predicted noise, mean squared error, gradients
+ * of all parameters, AdamW. Stable Diffusion's network takes 16 GB. options may be NULL.
+ * Errors: INVALID (options), CANCELLED, NO_MEMORY. */
+SUMI_API sumi_status sumi_train_benchmark_unet(sumi_context *ctx, const sumi_train_unet_options *options,
+                                               sumi_train_unet_result *out);
+
 #ifdef __cplusplus
 }
 #endif

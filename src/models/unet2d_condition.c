@@ -82,9 +82,15 @@ static sumi_tensor *time_embedding(const sumi__nn *nn, const sumi__unet2d_config
 
 static void keep(unet *u, sumi_tensor *h) { u->skips[u->n_skips++] = h; }
 
-static sumi_tensor *res_block(const unet *u, const sumi__nn *nn, int i, sumi_tensor *h, int64_t out) {
+/* On what comes up, joined with what the encoder has kept (NULL: nothing). */
+static sumi_tensor *res_block(const unet *u, const sumi__nn *nn, int i, sumi_tensor *h, sumi_tensor *kept,
+                              int64_t out) {
   const sumi__nn scope = sumi__nn_item(nn, "resnets", i);
-  return sumi__resnet_block(&scope, h, u->time, out, u->config->norm_num_groups, u->config->norm_eps);
+  sumi__nn_block_begin(nn);
+  if (kept) h = sumi_concat(nn->g, 2, (sumi_tensor *[]){h, kept}, 3);
+  h = sumi__resnet_block(&scope, h, u->time, out, u->config->norm_num_groups, u->config->norm_eps);
+  sumi__nn_block_end(nn);
+  return h;
 }
 
 /* The transformer i of a block at that level, with the context's keys and values given or made. */
@@ -95,6 +101,7 @@ static sumi_tensor *transformer(unet *u, const sumi__nn *nn, int level, int i, s
   const sumi__transformer2d t = {c->num_attention_heads[level], c->transformer_layers_per_block[level],
                                  c->use_linear_projection, c->norm_num_groups};
   sumi__kv context[SUMI__UNET2D_LAYERS_MAX];
+  sumi__nn_block_begin(nn);
   for (int k = 0; k < t.layers; k++) {
     if (!u->kv) {
       context[k] = sumi__transformer2d_context(&scope, k, u->context, h->shape.dims[3]);
@@ -103,14 +110,16 @@ static sumi_tensor *transformer(unet *u, const sumi__nn *nn, int level, int i, s
       u->kv += 2;
     }
   }
-  return sumi__transformer2d_build(&scope, &t, h, context);
+  h = sumi__transformer2d_build(&scope, &t, h, context);
+  sumi__nn_block_end(nn);
+  return h;
 }
 
 static sumi_tensor *down(unet *u, const sumi__nn *nn, int level, sumi_tensor *h) {
   const sumi__unet2d_config *c = u->config;
   const sumi__nn block = sumi__nn_item(nn, "down_blocks", level), half = sumi__nn_scope(&block, "downsamplers.0");
   for (int i = 0; i < c->layers_per_block; i++) {
-    h = res_block(u, &block, i, h, c->block_out_channels[level]);
+    h = res_block(u, &block, i, h, NULL, c->block_out_channels[level]);
     if (c->down_attention[level]) h = transformer(u, &block, level, i, h);
     keep(u, h);
   }
@@ -124,9 +133,9 @@ static sumi_tensor *middle(unet *u, const sumi__nn *nn, sumi_tensor *h) {
   const int last = u->config->levels - 1;
   const int64_t width = u->config->block_out_channels[last];
   const sumi__nn block = sumi__nn_scope(nn, "mid_block");
-  h = res_block(u, &block, 0, h, width);
+  h = res_block(u, &block, 0, h, NULL, width);
   h = transformer(u, &block, last, 0, h);
-  return res_block(u, &block, 1, h, width);
+  return res_block(u, &block, 1, h, NULL, width);
 }
 
 static sumi_tensor *up(unet *u, const sumi__nn *nn, int level, sumi_tensor *h) {
@@ -134,12 +143,15 @@ static sumi_tensor *up(unet *u, const sumi__nn *nn, int level, sumi_tensor *h) {
   const sumi__nn block = sumi__nn_item(nn, "up_blocks", c->levels - 1 - level);
   const sumi__nn twice = sumi__nn_scope(&block, "upsamplers.0");
   for (int i = 0; i <= c->layers_per_block; i++) {
-    h = sumi_concat(nn->g, 2, (sumi_tensor *[]){h, u->skips[--u->n_skips]}, 3);
-    h = res_block(u, &block, i, h, c->block_out_channels[level]);
+    h = res_block(u, &block, i, h, u->skips[--u->n_skips], c->block_out_channels[level]);
     if (c->up_attention[level]) h = transformer(u, &block, level, i, h);
   }
   const sumi_tensor *meets = level > 0 ? u->skips[u->n_skips - 1] : NULL;
-  return meets ? sumi__upsample_block(&twice, h, meets->shape.dims[1], meets->shape.dims[2]) : h;
+  if (!meets) return h;
+  sumi__nn_block_begin(nn);
+  h = sumi__upsample_block(&twice, h, meets->shape.dims[1], meets->shape.dims[2]);
+  sumi__nn_block_end(nn);
+  return h;
 }
 
 /* ---- The network ---- */
@@ -182,7 +194,9 @@ sumi_tensor *sumi__unet2d(const sumi__nn *nn, const sumi__unet2d_config *config,
   for (int level = 0; level < config->levels; level++) h = down(&u, nn, level, h);
   if (config->mid_block) h = middle(&u, nn, h);
   for (int level = config->levels - 1; h && level >= 0; level--) h = up(&u, nn, level, h);
+  sumi__nn_block_begin(nn);
   h = sumi__nn_group_norm_silu(nn, "conv_norm_out", h, NULL, config->norm_num_groups, (float)config->norm_eps);
   h = sumi__nn_conv2d(nn, "conv_out", h, config->out_channels, 3, &same, true);
+  sumi__nn_block_end(nn);
   return h ? sumi_cast(nn->g, h, SUMI_F32) : NULL;
 }

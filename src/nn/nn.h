@@ -30,6 +30,7 @@ typedef struct sumi__nn {
   bool lend;           /* parameters stay in the source, which then has to outlive the weights, and are not trained */
   sumi__rng *init;     /* lent; NULL: nothing is initialised */
   bool training;       /* dropout drops */
+  bool recompute;      /* the values inside of blocks are computed again for gradients: sumi_segment_begin */
   sumi_tensor *random; /* dropout's state, an input of two i64 (see sumi_random_uniform); unused and possibly
                           NULL while not training */
   char prefix[SUMI__NN_NAME_MAX];
@@ -39,6 +40,10 @@ typedef struct sumi__nn {
 sumi__nn sumi__nn_root(sumi_graph *g, sumi_weights *weights);
 /* The scope "PREFIX.name" (or "name" at the root). */
 sumi__nn sumi__nn_scope(const sumi__nn *nn, const char *name);
+
+/* The beginning and the end of a block: a segment of the graph where nn->recompute asks for that. */
+void sumi__nn_block_begin(const sumi__nn *nn);
+void sumi__nn_block_end(const sumi__nn *nn);
 
 /* How a new parameter starts. */
 typedef enum sumi__init_kind {

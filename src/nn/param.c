@@ -21,6 +21,13 @@ sumi__nn sumi__nn_scope(const sumi__nn *nn, const char *name) {
   return scope;
 }
 
+void sumi__nn_block_begin(const sumi__nn *nn) {
+  if (nn->recompute) sumi_segment_begin(nn->g);
+}
+void sumi__nn_block_end(const sumi__nn *nn) {
+  if (nn->recompute) sumi_segment_end(nn->g);
+}
+
 /* The faults of calls that fail through the context become the graph's. */
 static bool adopt(sumi_graph *g, sumi_status status) {
   return status == SUMI_OK || sumi__graph_fail(g, status, "%s", sumi_context_error(g->ctx));

@@ -1,5 +1,8 @@
 /* Reverse-mode differentiation: walks the nodes from the loss backwards and asks each operator for its gradient as
- * nodes of the same graph. */
+ * nodes of the same graph. A segment (sumi_segment_begin) is built a second time when the walk comes to its last node,
+ * and its gradient made of the copies: programs run nodes in the order in which they were made, so that the copies'
+ * values live no longer than the segment's own gradient takes (T. Chen et al., "Training deep nets with sublinear
+ * memory cost", 2016). */
 #include "ops/ops.h"
 
 #include <string.h>
@@ -9,6 +12,8 @@ typedef struct pass {
   int n_before;        /* tensors that existed before the gradient's own */
   bool *depends;       /* by tensor: on one of the x */
   sumi_tensor **grads; /* by tensor: d loss / d tensor so far */
+  sumi_tensor **again; /* by tensor: its second making, where there is one */
+  int segment;         /* that was made again last */
 } pass;
 
 static void mark_dependents(pass *p, size_t n_nodes, int n, sumi_tensor *const *x) {
@@ -35,6 +40,33 @@ static void accumulate(pass *p, sumi_tensor *t, sumi_tensor *dt) {
   p->grads[t->id] = p->grads[t->id] ? sumi_add(p->g, p->grads[t->id], dt) : dt;
 }
 
+/* ---- Segments ---- */
+
+/* Makes a node again, of inputs that were made again where they are the segment's own. */
+static void make_again(pass *p, const sumi__node *node) {
+  sumi_tensor *inputs[SUMI__MAX_INPUTS];
+  if (node->op->flags & SUMI__OP_LEAF) return;
+  for (int i = 0; i < node->n_inputs; i++) {
+    sumi_tensor *again = p->again[node->inputs[i]->id];
+    inputs[i] = again ? again : node->inputs[i];
+  }
+  const sumi_tensor *first = sumi__build(p->g, node->op, node->n_inputs, inputs, node->attrs, node->attrs_bytes);
+  for (int i = 0; first && i < node->n_outputs; i++) p->again[node->outputs[i]->id] = first->node->outputs[i];
+}
+
+/* The node that the gradient of `node` is made of. */
+static const sumi__node *kept_or_again(pass *p, const sumi__node *node) {
+  if (node->segment == 0) return node;
+  if (node->segment != p->segment) {
+    int first = node->id;
+    while (first > 0 && p->g->nodes[first - 1]->segment == node->segment) first--;
+    for (int k = first; k <= node->id; k++) make_again(p, p->g->nodes[k]);
+    p->segment = node->segment;
+  }
+  const sumi_tensor *again = p->again[node->outputs[0]->id];
+  return again ? again->node : node;
+}
+
 static void differentiate(pass *p, const sumi__node *node) {
   sumi_tensor *dy[SUMI__MAX_OUTPUTS] = {NULL}, *dx[SUMI__MAX_INPUTS] = {NULL};
   bool need[SUMI__MAX_INPUTS] = {false}, any_dy = false, any_need = false;
@@ -46,7 +78,9 @@ static void differentiate(pass *p, const sumi__node *node) {
     sumi__graph_fail(p->g, SUMI_UNSUPPORTED, "operator %s has no gradient", node->op->name);
     return;
   }
-  node->op->grad(p->g, node, dy, need, dx);
+  const sumi__node *values = kept_or_again(p, node);
+  if (p->g->status != SUMI_OK) return;
+  node->op->grad(p->g, values, dy, need, dx);
   for (int i = 0; i < node->n_inputs; i++)
     if (need[i]) accumulate(p, node->inputs[i], dx[i]);
 }
@@ -65,7 +99,8 @@ sumi_status sumi_grad(sumi_graph *g, sumi_tensor *loss, int n, sumi_tensor *cons
   p.n_before = g->n_tensors;
   p.depends = sumi__alloc_array(g->ctx, (size_t)p.n_before, sizeof *p.depends);
   p.grads = sumi__alloc_array(g->ctx, (size_t)p.n_before, sizeof *p.grads);
-  SUMI_CHECK(g->ctx, p.depends && p.grads, SUMI_NO_MEMORY, "gradient: out of memory");
+  p.again = sumi__alloc_array(g->ctx, (size_t)p.n_before, sizeof *p.again);
+  SUMI_CHECK(g->ctx, p.depends && p.grads && p.again, SUMI_NO_MEMORY, "gradient: out of memory");
 
   const int last = loss->node->id;
   mark_dependents(&p, (size_t)last + 1, n, x);
@@ -79,5 +114,6 @@ sumi_status sumi_grad(sumi_graph *g, sumi_tensor *loss, int n, sumi_tensor *cons
 done:
   sumi__free(g->ctx, p.depends);
   sumi__free(g->ctx, p.grads);
+  sumi__free(g->ctx, p.again);
   return status;
 }

@@ -38,6 +38,9 @@ void sumi_graph_set_compute(sumi_graph *g, sumi_dtype dtype) {
   g->compute = dtype;
 }
 
+void sumi_segment_begin(sumi_graph *g) { g->segment = ++g->n_segments; }
+void sumi_segment_end(sumi_graph *g) { g->segment = 0; }
+
 sumi_dtype sumi_tensor_dtype(const sumi_tensor *t) { return t->dtype; }
 sumi_shape sumi_tensor_shape(const sumi_tensor *t) { return t->shape; }
 
@@ -96,6 +99,7 @@ sumi_tensor *sumi__build(sumi_graph *g, const sumi__op *op, int n_inputs, sumi_t
   n->op = op;
   n->n_inputs = n_inputs;
   n->attrs_bytes = attrs_bytes;
+  n->segment = g->segment;
   n->inputs = graph_memory(g, sumi__arena_copy(&g->arena, inputs, (size_t)n_inputs * sizeof *inputs));
   n->attrs = graph_memory(g, sumi__arena_copy(&g->arena, attrs, attrs_bytes));
   if (!n->inputs || !n->attrs) return NULL;

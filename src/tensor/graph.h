@@ -29,6 +29,7 @@ struct sumi__node {
   void *attrs; /* the operator's own struct, plain data of attrs_bytes */
   size_t attrs_bytes;
   const char *name;
+  int segment; /* that is computed again for gradients; 0: kept */
 };
 
 struct sumi_graph {
@@ -40,8 +41,9 @@ struct sumi_graph {
   sumi__node **nodes;
   size_t n_nodes, nodes_capacity;
   int n_tensors;
-  int n_streams; /* of randomness */
-  int owners;    /* whoever made it, and the programs whose ports its tensors name */
+  int n_streams;           /* of randomness */
+  int segment, n_segments; /* that nodes belong to now, or 0; that were ever begun */
+  int owners;              /* whoever made it, and the programs whose ports its tensors name */
 };
 
 /* What one execution of a node gets. Pointers are aligned to 64 bytes but where a tensor is a view. */

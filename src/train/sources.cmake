@@ -3,6 +3,7 @@ list(APPEND SUMI_SOURCES
   src/train/adamw.c
   src/train/batch_program.c
   src/train/benchmark.c
+  src/train/benchmark_unet.c
   src/train/checkpoint.c
   src/train/config.c
   src/train/config_keys.c

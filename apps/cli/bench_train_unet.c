@@ -1,0 +1,120 @@
+/* sumi bench train-unet: how fast the U-Nets of latent diffusion train here. */
+#include "cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct arguments {
+  const char *network, *compute, *recompute, *json, *commit;
+  int64_t side, batch, steps, shrink;
+  bool profile;
+} arguments;
+
+static const arguments defaults = {
+    .network = "ldm", .compute = "bf16", .recompute = "off", .commit = "unknown", .side = 32, .steps = 5, .shrink = 1};
+static const cli_option options[] = {
+    {"network", 0, CLI_CHOICE, offsetof(arguments, network), NULL,
+     "a small one, class-conditional, or Stable Diffusion 1.5's, which takes 16 GB", 0, 0, "ldm sd1"},
+    {"compute", 0, CLI_CHOICE, offsetof(arguments, compute), NULL, "what the network computes in", 0, 0,
+     "bf16 f32 both"},
+    {"recompute", 0, CLI_CHOICE, offsetof(arguments, recompute), NULL,
+     "compute the inner values of blocks again for gradients, rather than keep them", 0, 0, "off on both"},
+    {"side", 's', CLI_INT, offsetof(arguments, side), "N", "of the latents, a multiple of 8", 8, 512, NULL},
+    {"batch", 'b', CLI_INT, offsetof(arguments, batch), "N", "latents in a step; 0 means 32, or 2 for sd1", 0, 4096,
+     NULL},
+    {"steps", 'n', CLI_INT, offsetof(arguments, steps), "N", "steps to measure, of which the median counts", 1, 10000,
+     NULL},
+    {"profile", 'p', CLI_FLAG, offsetof(arguments, profile), NULL, "print the time by operator and by layer", 0, 0,
+     NULL},
+    {"shrink", 0, CLI_INT, offsetof(arguments, shrink), "N", "divide all widths by 1, 2, 4 or 8, to try it out", 1, 8,
+     NULL},
+    {"json", 0, CLI_TEXT, offsetof(arguments, json), "FILE", "append a JSON line for each measurement", 0, 0, NULL},
+    {"commit", 0, CLI_TEXT, offsetof(arguments, commit), "ID", "the version that is measured, for the JSON lines", 0, 0,
+     NULL},
+};
+
+static void show_line(void *user, const char *text) {
+  (void)user;
+  printf("%s\n", text);
+}
+
+static bool should_stop(void *user) {
+  (void)user;
+  return cli_interrupted();
+}
+
+static void print_json(FILE *json, const cli *c, const arguments *a, const sumi_train_unet_options *o,
+                       const sumi_train_unet_result *r) {
+  fprintf(json,
+          "{\"commit\": \"%s\", \"network\": \"train-%s\", \"side\": %lld, \"batch\": %lld, \"dtype\": \"%s\", "
+          "\"recompute\": %s, \"threads\": %d, \"median_seconds\": %.6g, \"cpu_seconds\": %.6g, \"optimizer_seconds\": "
+          "%.6g, \"flops\": %.9g, "
+          "\"arena_bytes\": %zu, \"gradient_bytes\": %zu, \"scratch_bytes\": %zu}\n",
+          a->commit, a->network, (long long)a->side, (long long)a->batch, sumi_dtype_name(o->compute),
+          o->recompute ? "true" : "false", sumi_context_threads(c->context), r->step_seconds, r->cpu_seconds,
+          r->optimizer_seconds, r->program.flops, r->program.arena_bytes, r->gradient_bytes, r->program.scratch_bytes);
+}
+
+static sumi_status measure(cli *c, const arguments *a, sumi_dtype compute, bool recompute, FILE *json) {
+  const sumi_train_unet_options how = {.network =
+                                           strcmp(a->network, "sd1") == 0 ? SUMI_TRAIN_UNET_SD1 : SUMI_TRAIN_UNET_LDM,
+                                       .compute = compute,
+                                       .recompute = recompute,
+                                       .side = a->side,
+                                       .batch = a->batch,
+                                       .steps = a->steps,
+                                       .shrink = (int)a->shrink,
+                                       .profile = a->profile,
+                                       .callbacks = {.line = show_line, .should_stop = should_stop}};
+  sumi_train_unet_result r;
+  const sumi_status status = sumi_train_benchmark_unet(c->context, &how, &r);
+  if (status != SUMI_OK) return cli_report(c, status);
+  const size_t activations = r.program.arena_bytes - r.gradient_bytes;
+  printf("%-4s  %-7s  %-9s  %9.3f  %9.3f  %9.3f  %8.1f  %8.1f  %11.1f  %9.1f  %10.1f  %.4f to %.4f\n", a->network,
+         sumi_dtype_name(compute), recompute ? "on" : "off", r.step_seconds, r.cpu_seconds, r.optimizer_seconds,
+         r.program.flops / r.step_seconds * 1e-9, (double)r.program.arena_bytes * 1e-6, (double)activations * 1e-6,
+         (double)r.gradient_bytes * 1e-6, (double)r.program.scratch_bytes * 1e-6, r.first_loss, r.last_loss);
+  fflush(stdout);
+  if (json) print_json(json, c, a, &how, &r);
+  return SUMI_OK;
+}
+
+static bool chosen(const char *word, const char *one) { return strcmp(word, one) == 0 || strcmp(word, "both") == 0; }
+
+static sumi_status run(cli *c, const void *arguments_, int operand_count, char **operands) {
+  (void)operand_count, (void)operands;
+  static const sumi_dtype computes[] = {SUMI_F32, SUMI_BF16};
+  const arguments *a = arguments_;
+  sumi_status status = SUMI_OK;
+  if (strpbrk(a->commit, "\"\\\n"))
+    return cli_fail(c, SUMI_INVALID, "--commit: quotes, backslashes and line breaks are not allowed");
+  FILE *json = a->json ? fopen(a->json, "a") : NULL;
+  if (a->json && !json) return cli_fail(c, SUMI_IO, "cannot write %s", a->json);
+  cli_catch_interrupts();
+  printf("%d threads, latents of %lldx%lld\n", sumi_context_threads(c->context), (long long)a->side,
+         (long long)a->side);
+  printf("net   compute  recompute     s/step      cpu s    AdamW s   GFLOP/s  arena MB  of it: kept  gradients  "
+         "scratch MB  "
+         "loss\n");
+  for (int k = 0; k < 2; k++)
+    for (int again = 0; again < 2 && status == SUMI_OK; again++)
+      if (chosen(a->compute, sumi_dtype_name(computes[k])) && chosen(a->recompute, again ? "on" : "off"))
+        status = measure(c, a, computes[k], again, json);
+  if (json && fclose(json) != 0 && status == SUMI_OK) return cli_fail(c, SUMI_IO, "cannot write %s", a->json);
+  return status;
+}
+
+const cli_command cli_bench_train_unet = {
+    .name = "bench train-unet",
+    .operand = "",
+    .summary = "seconds of a training step of a latent-diffusion U-Net",
+    .details =
+        "Whole steps, on noise that lies ready in memory: forward, backward, AdamW over f32 weights. Operations are\n"
+        "counted as the plain algorithms do them. The arena holds what the forward pass keeps for the backward one,\n"
+        "and the gradients. What PyTorch does on the same machine is printed by tools/oracle/bench_train_unet.py.\n",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .defaults = &defaults,
+    .arguments_bytes = sizeof defaults,
+    .run = run,
+};
