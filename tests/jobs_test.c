@@ -161,12 +161,76 @@ static void batches_are_handed_over(void **state) {
   close_family(&f);
 }
 
+/* ---- With a picture, by every sampler: tests/golden/sd/jobs.safetensors, of tools/oracle/make_tiny_sd_jobs.py ---- */
+
+typedef struct drawn {
+  sd_fixture f;
+  sumi_safetensors *golden;
+  float init[3 * PIXELS], mask[PIXELS];
+  sumi_generation job;
+} drawn;
+
+static void open_drawn(drawn *d, const char *folder) {
+  open_family(&d->f, folder);
+  assert_int_equal(sumi_safetensors_open(d->f.ctx, golden_path("jobs", ".safetensors"), &d->golden), SUMI_OK);
+  read_picture(&d->f, d->init, d->mask);
+  d->job = job_of(SUMI_PRECISION_F32);
+  d->job.steps = 10;
+  d->job.sampler = "euler";
+}
+
+static void close_drawn(drawn *d) {
+  sumi_safetensors_close(d->golden);
+  close_family(&d->f);
+}
+
+static void assert_drawn(drawn *d, const char *name, double least) {
+  static float picture[3 * PIXELS];
+  const sumi_safetensors_tensor *expected = sumi_safetensors_find(d->golden, name);
+  if (!expected || expected->count != 3 * PIXELS) fail_msg("no golden %s", name);
+  if (sumi_session_generate(d->f.session, &d->job, picture, NULL) != SUMI_OK)
+    fail_msg("%s: %s", name, sumi_context_error(d->f.ctx));
+  assert_picture(name, picture, expected->data, least);
+}
+
+static void pictures_agree_by_every_sampler(void **state) {
+  (void)state;
+  static drawn d;
+  static const char *const samplers[] = {
+      "euler", "euler-ancestral", "heun", "dpm2", "dpm2-ancestral", "ddim", "pndm", "dpmpp-2m", "unipc", "deis", "lcm"};
+  char name[64];
+  open_drawn(&d, "sd1");
+  d.job.init = d.init;
+  for (size_t k = 0; k < sizeof samplers / sizeof *samplers; k++) {
+    d.job.sampler = samplers[k];
+    d.job.mask = NULL;
+    d.job.strength = 0.6;
+    snprintf(name, sizeof name, "img2img.%s", samplers[k]);
+    assert_drawn(&d, name, 80.0);
+    d.job.mask = d.mask;
+    snprintf(name, sizeof name, "inpaint.%s.part", samplers[k]);
+    assert_drawn(&d, name, 80.0);
+    d.job.strength = 1.0;
+    snprintf(name, sizeof name, "inpaint.%s", samplers[k]);
+    assert_drawn(&d, name, 80.0);
+  }
+  close_drawn(&d);
+}
+
+static void guidance_is_rescaled(void **state) {
+  (void)state;
+  static drawn d;
+  open_drawn(&d, "sd1");
+  d.job.guidance_rescale = 0.7;
+  assert_drawn(&d, "rescaled", 80.0);
+  close_drawn(&d);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(as_many_parts_as_are_possible),
-      cmocka_unit_test(no_strength_changes_nothing),
-      cmocka_unit_test(no_hole_is_encoded_for_ordinary_models),
-      cmocka_unit_test(batches_are_handed_over),
+      cmocka_unit_test(as_many_parts_as_are_possible),          cmocka_unit_test(no_strength_changes_nothing),
+      cmocka_unit_test(no_hole_is_encoded_for_ordinary_models), cmocka_unit_test(batches_are_handed_over),
+      cmocka_unit_test(pictures_agree_by_every_sampler),        cmocka_unit_test(guidance_is_rescaled),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

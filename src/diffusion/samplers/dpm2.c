@@ -16,7 +16,8 @@ sumi_status sumi__midpoint_step(sumi__sampling *s, sumi__noise_level from, doubl
   }
   const sumi__noise_level middle = s->job->process->at_sigma(s->job->process, sqrt(from.sigma * to));
   sumi__euler_step(x, s->x, s->x0, from.sigma, middle.sigma, n);
-  const float *at = sumi__shown(s, x, middle.sigma);
+  /* With the noise of the step's end, though the network is told the middle: so it is in diffusers (PITFALLS.md). */
+  const float *at = sumi__shown(s, x, s->next.sigma);
   SUMI_TRY(sumi__denoise_at(s, at, middle));
   const float scale = (float)((to - from.sigma) / middle.sigma);
   for (int64_t i = 0; i < n; i++) s->x[i] += scale * (at[i] - s->x0[i]);
