@@ -36,10 +36,10 @@ sumi_status sumi__autoencoder_kl_check(sumi_context *ctx, const sumi__autoencode
   SUMI_TRY(check_size(ctx, "the length of block_out_channels", c->levels, 1, SUMI__VAE_LEVELS_MAX));
   SUMI_TRY(check_size(ctx, "layers_per_block", c->layers_per_block, 1, MOST_LAYERS));
   SUMI_TRY(check_size(ctx, "norm_num_groups", c->norm_num_groups, 1, WIDEST));
-  SUMI_CHECK(ctx, c->scaling_factor > 0.0 && c->scaling_factor <= 1e6, SUMI_INVALID,
-             "VAE: scaling_factor is %g, expected a number above 0", c->scaling_factor);
+  SUMI_CHECK(ctx, c->scaling_factor >= 1e-6 && c->scaling_factor <= 1e6, SUMI_INVALID,
+             "VAE: scaling_factor is %g, expected 1e-6 to 1e6", c->scaling_factor);
   SUMI_CHECK(ctx, c->shift_factor >= -1e6 && c->shift_factor <= 1e6, SUMI_INVALID,
-             "VAE: shift_factor is %g, expected a number", c->shift_factor);
+             "VAE: shift_factor is %g, expected -1e6 to 1e6", c->shift_factor);
   for (int i = 0; i < c->levels; i++) {
     const int64_t width = c->block_out_channels[i];
     SUMI_CHECK(ctx, width > 0 && width <= WIDEST && width % c->norm_num_groups == 0, SUMI_INVALID,

@@ -53,7 +53,8 @@ sumi__unet2d_config sumi__unet2d_sdxl(void) {
                                .projection_class_embeddings_input_dim = 2816};
 }
 
-enum { WIDEST = 1 << 16, MOST_CLASSES = 1 << 20 };
+/* XL has 80 blocks; what is made of each, before a weight is looked at, takes time and memory. */
+enum { WIDEST = 1 << 16, MOST_CLASSES = 1 << 20, MOST_BLOCKS = 512 };
 
 static sumi_status check_size(sumi_context *ctx, const char *member, int64_t value, int64_t low, int64_t high) {
   if (value >= low && value <= high) return SUMI_OK;
@@ -109,7 +110,14 @@ sumi_status sumi__unet2d_check(sumi_context *ctx, const sumi__unet2d_config *c) 
              c->norm_eps);
   SUMI_CHECK(ctx, c->freq_shift >= 0.0 && c->freq_shift <= 1.0, SUMI_INVALID,
              "U-Net: freq_shift is %g, expected 0 to 1", c->freq_shift);
-  for (int i = 0; i < c->levels; i++) SUMI_TRY(check_level(ctx, c, i));
+  int64_t blocks = 0;
+  for (int i = 0; i < c->levels; i++) {
+    SUMI_TRY(check_level(ctx, c, i));
+    blocks += (2 * c->layers_per_block + 1) * (1 + (int64_t)c->transformer_layers_per_block[i]);
+  }
+  SUMI_CHECK(ctx, blocks <= MOST_BLOCKS, SUMI_INVALID,
+             "U-Net: layers_per_block and transformer_layers_per_block make %lld blocks, expected at most %d",
+             (long long)blocks, (int)MOST_BLOCKS);
   SUMI_CHECK(ctx, c->block_out_channels[0] % 2 == 0 && c->block_out_channels[0] >= 4, SUMI_INVALID,
              "U-Net: block_out_channels[0] is %lld, expected an even number of at least 4: the time is embedded in it",
              (long long)c->block_out_channels[0]);

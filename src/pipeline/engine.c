@@ -28,10 +28,10 @@ static sumi_status open_tokenizer(sumi_engine *e) {
   const sumi__model *m = e->model;
   SUMI_TRY(sumi_tokenizer_open(e->ctx, m->tokenizer_folder, &e->tokenizer));
   SUMI_CHECK(e->ctx, sumi_tokenizer_vocabulary(e->tokenizer) <= m->text.vocab_size, SUMI_MISMATCH,
-             "%s: the tokenizer has %d ids, the text encoder knows %lld", m->path,
+             "%s: the tokenizer has %d ids, the text encoder knows %lld (`vocab_size`)", m->path,
              (int)sumi_tokenizer_vocabulary(e->tokenizer), (long long)m->text.vocab_size);
   SUMI_CHECK(e->ctx, m->text.max_position_embeddings >= SUMI_CHUNK_TOKENS, SUMI_UNSUPPORTED,
-             "%s: the text encoder takes %lld tokens, fewer than %d", m->path,
+             "%s: the text encoder takes %lld tokens (`max_position_embeddings`), fewer than %d", m->path,
              (long long)m->text.max_position_embeddings, (int)SUMI_CHUNK_TOKENS);
 done:
   return status;

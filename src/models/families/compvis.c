@@ -169,6 +169,8 @@ static void infer_vae(const sumi__tensor_source *file, sumi__autoencoder_kl_conf
          shape_of(file, &s, "%sencoder.down.0.block.%d.conv1.weight", vae_prefix, c->layers_per_block))
     c->layers_per_block++;
   if (shape_of(file, &s, "%sdecoder.conv_in.weight", vae_prefix) && s.rank == 4) c->latent_channels = s.dims[1];
+  if (shape_of(file, &s, "%sencoder.conv_in.weight", vae_prefix) && s.rank == 4) c->in_channels = s.dims[1];
+  if (shape_of(file, &s, "%sdecoder.conv_out.weight", vae_prefix) && s.rank == 4) c->out_channels = s.dims[0];
 }
 
 static void infer_text(const sumi__tensor_source *file, sumi__model *m) {

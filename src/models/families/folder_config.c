@@ -284,6 +284,23 @@ done:
 
 /* ---- The schedule ---- */
 
+/* Options take a 0 for the default, which it is not in a file: so these are checked here. */
+static sumi_status read_betas(const reader *r, sumi_betas *betas) {
+  sumi_status status = SUMI_OK;
+  double start = 0.00085, end = 0.012;
+  SUMI_TRY(sumi__json_get_f64(r->json, r->root, "beta_start", SUMI__JSON_OPTIONAL, &start));
+  SUMI_TRY(sumi__json_get_f64(r->json, r->root, "beta_end", SUMI__JSON_OPTIONAL, &end));
+  SUMI_CHECK(r->ctx, start > 0.0 && start <= end && end < 1.0, SUMI_INVALID,
+             "%s: `beta_start` is %g and `beta_end` %g, expected 0 < beta_start <= beta_end < 1", r->path, start, end);
+  betas->start = start;
+  betas->end = end;
+  SUMI_TRY(get_int(r, "num_train_timesteps", 2, 100000, &betas->count));
+  SUMI_TRY(sumi__json_get_bool(r->json, r->root, "rescale_betas_zero_snr", SUMI__JSON_OPTIONAL, &betas->zero_snr));
+  SUMI_CHECK(r->ctx, !present(r, "trained_betas"), SUMI_UNSUPPORTED, "%s: `trained_betas` is not supported", r->path);
+done:
+  return status;
+}
+
 static sumi_status read_schedule(sumi_context *ctx, const char *folder, sumi__model *m) {
   static const char *const betas[] = {"linear", "scaled_linear", "squaredcos_cap_v2", NULL};
   static const sumi_beta_schedule kinds[] = {SUMI_BETAS_LINEAR, SUMI_BETAS_SCALED_LINEAR, SUMI_BETAS_COSINE};
@@ -298,11 +315,7 @@ static sumi_status read_schedule(sumi_context *ctx, const char *folder, sumi__mo
   o->betas.schedule = kinds[beta];
   SUMI_TRY(get_choice(&r, "prediction_type", predictions, "epsilon, v_prediction, sample", &prediction));
   m->prediction = (sumi_prediction)(SUMI_PREDICTION_EPS + prediction);
-  SUMI_TRY(sumi__json_get_f64(r.json, r.root, "beta_start", SUMI__JSON_OPTIONAL, &o->betas.start));
-  SUMI_TRY(sumi__json_get_f64(r.json, r.root, "beta_end", SUMI__JSON_OPTIONAL, &o->betas.end));
-  SUMI_TRY(get_int(&r, "num_train_timesteps", 2, 100000, &o->betas.count));
-  SUMI_TRY(sumi__json_get_bool(r.json, r.root, "rescale_betas_zero_snr", SUMI__JSON_OPTIONAL, &o->betas.zero_snr));
-  SUMI_CHECK(ctx, !present(&r, "trained_betas"), SUMI_UNSUPPORTED, "%s: `trained_betas` is not supported", r.path);
+  SUMI_TRY(read_betas(&r, &o->betas));
   SUMI_TRY(get_choice(&r, "timestep_spacing", spacings, "leading, trailing, linspace", &spacing));
   o->spacing = (sumi_spacing)spacing;
   SUMI_TRY(get_int(&r, "steps_offset", 0, 1000, &o->steps_offset));

@@ -47,6 +47,56 @@ done:
   return status;
 }
 
+/* Where a network's configuration is from: a config.json, or the file whose shapes told it. */
+static void name_config(const sumi__model *m, const sumi__model_options *options, sumi__part part, char *out,
+                        size_t room) {
+  const bool is_folder = strcmp(m->layout, "diffusers") == 0;
+  const char *folder = is_folder ? m->path : options->config_folder;
+  if (folder)
+    snprintf(out, room, "%s/%s/config.json", folder, sumi__part_folder(part));
+  else
+    snprintf(out, room, "%s: the shapes of its tensors: %s", m->path, sumi__part_folder(part));
+}
+
+/* What the networks could compute, but nobody makes pictures with: pixels are red, green and blue in all that follows,
+ * and what no checkpoint has would only make memory large. */
+static sumi_status check_limits(const sumi__model *m, const sumi__model_options *options) {
+  enum { MOST_LATENT_CHANNELS = 64, MOST_SIDE = 16384 };
+  const int64_t most_inputs = 2 * m->vae.latent_channels + 1, factor = sumi__autoencoder_kl_factor(&m->vae);
+  const struct {
+    sumi__part part;
+    const char *member;
+    int64_t value, low, high;
+  } limits[] = {
+      {SUMI__PART_VAE, "in_channels", m->vae.in_channels, 3, 3},
+      {SUMI__PART_VAE, "out_channels", m->vae.out_channels, 3, 3},
+      {SUMI__PART_VAE, "latent_channels", m->vae.latent_channels, 1, MOST_LATENT_CHANNELS},
+      {SUMI__PART_VAE, "sample_size", m->vae.sample_size, 1, MOST_SIDE},
+      {SUMI__PART_UNET, "in_channels", m->unet.in_channels, m->vae.latent_channels, most_inputs},
+      {SUMI__PART_UNET, "out_channels", m->unet.out_channels, m->vae.latent_channels, m->vae.latent_channels},
+      {SUMI__PART_UNET, "sample_size", m->unet.sample_size, 1, MOST_SIDE / factor},
+      {SUMI__PART_UNET, "cross_attention_dim", m->unet.cross_attention_dim, m->text.hidden_size, m->text.hidden_size},
+  };
+  char where[SUMI__MODEL_PATH_MAX + 64], expected[64];
+  name_config(m, options, SUMI__PART_UNET, where, sizeof where);
+  if (m->unet.class_embed_type != SUMI__UNET2D_CLASS_NONE || m->unet.addition_text_time)
+    return sumi__fail(m->ctx, SUMI_UNSUPPORTED,
+                      "%s: `%s`: a U-Net that is told more than a time and a text is not supported", where,
+                      m->unet.addition_text_time ? "addition_embed_type"
+                      : m->unet.num_class_embeds ? "num_class_embeds"
+                                                 : "class_embed_type");
+  for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+    if (limits[i].value >= limits[i].low && limits[i].value <= limits[i].high) continue;
+    const bool one = limits[i].low == limits[i].high;
+    snprintf(expected, sizeof expected, one ? "%lld" : "%lld to %lld", (long long)limits[i].low,
+             (long long)limits[i].high);
+    name_config(m, options, limits[i].part, where, sizeof where);
+    return sumi__fail(m->ctx, SUMI_UNSUPPORTED, "%s: `%s` is %lld, expected %s", where, limits[i].member,
+                      (long long)limits[i].value, expected);
+  }
+  return SUMI_OK;
+}
+
 /* What holds for both layouts. */
 static sumi_status finish(sumi__model *m, const sumi__model_options *options) {
   sumi_status status = SUMI_OK;
@@ -57,12 +107,6 @@ static sumi_status finish(sumi__model *m, const sumi__model_options *options) {
   SUMI_TRY(sumi__unet2d_check(m->ctx, &m->unet));
   SUMI_TRY(sumi__autoencoder_kl_check(m->ctx, &m->vae));
   SUMI_TRY(sumi__clip_text_check(m->ctx, &m->text));
-  SUMI_CHECK(m->ctx, m->unet.cross_attention_dim == m->text.hidden_size, SUMI_UNSUPPORTED,
-             "its U-Net wants a context of width %lld, its text encoder gives %lld",
-             (long long)m->unet.cross_attention_dim, (long long)m->text.hidden_size);
-  SUMI_CHECK(m->ctx, m->unet.out_channels == m->vae.latent_channels, SUMI_UNSUPPORTED,
-             "its U-Net gives %lld channels, its autoencoder has %lld", (long long)m->unet.out_channels,
-             (long long)m->vae.latent_channels);
 done:
   return status == SUMI_OK ? status : sumi__fail_in(m->ctx, status, "%s", m->path);
 }
@@ -81,6 +125,7 @@ sumi_status sumi__model_open(sumi_context *ctx, const char *path, const sumi__mo
   SUMI_CHECK(ctx, sumi__file_exists(path), SUMI_NOT_FOUND, "%s: there is no such file or folder", path);
   SUMI_TRY(sumi__is_directory(path) ? open_folder(m) : open_file(m, options ? options : &none));
   SUMI_TRY(finish(m, options ? options : &none));
+  SUMI_TRY(check_limits(m, options ? options : &none));
   *out = m;
   m = NULL;
 done:
