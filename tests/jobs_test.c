@@ -226,11 +226,56 @@ static void guidance_is_rescaled(void **state) {
   close_drawn(&d);
 }
 
+/* ---- What is refused ---- */
+
+static void sizes_beyond_all_measure_are_refused(void **state) {
+  (void)state;
+  sd_fixture f;
+  float value[1] = {0};
+  const double timestep[1] = {0};
+  open_family(&f, "sd1");
+  static const int64_t tiles[] = {-64, 63, 65, 32768};
+  for (size_t k = 0; k < sizeof tiles / sizeof *tiles; k++) {
+    const sumi_codec_options codec = {.tile = tiles[k]};
+    sumi_generation job = job_of(SUMI_PRECISION_F32);
+    job.tile = tiles[k];
+    assert_refused(&f, &job, SUMI_INVALID, "expected 0 or a multiple of 2 from 64 to 16384");
+    assert_int_equal(sumi_session_encode(f.session, value, 1, 16, 16, &codec, value, NULL), SUMI_INVALID);
+    assert_int_equal(sumi_session_decode(f.session, value, 1, 8, 8, &codec, value), SUMI_INVALID);
+    assert_error(f.ctx, "tile is", "expected 0 or a multiple of 2 from 64 to 16384");
+  }
+  static const struct {
+    int64_t n, height, width, tokens;
+    const char *says;
+  } shapes[] = {{65, 8, 8, 77, "has 65 latents, expected 1 to 64"},
+                {1, INT64_MAX, 8, 77, "expected sides of 1 to 4096"},
+                {1, 8, 4097, 77, "8 x 4097"},
+                {1, 8, 8, INT64_MAX, "tokens, expected 1 to 65536"},
+                {1, 8, 8, 0, "has 0 tokens"}};
+  for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
+    assert_int_equal(sumi_session_unet(f.session, value, shapes[k].n, shapes[k].height, shapes[k].width, timestep,
+                                       value, shapes[k].tokens, SUMI_PRECISION_F32, value),
+                     SUMI_INVALID);
+    assert_error(f.ctx, shapes[k].says);
+  }
+  assert_int_equal(sumi_session_decode(f.session, value, 1, 16384, 8, NULL, value), SUMI_INVALID);
+  assert_error(f.ctx, "the height is 16384, expected a multiple of 1 up to 8192");
+  static const int64_t counts[] = {0, -1, INT64_MAX};
+  for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
+    assert_int_equal(sumi_session_diffuse(f.session, value, counts[k], 1.0, 0, value), SUMI_INVALID);
+    assert_error(f.ctx, "expected 1 to 68719476736");
+  }
+  assert_int_equal(sumi_session_diffuse(f.session, value, 1, NAN, 0, value), SUMI_INVALID);
+  assert_error(f.ctx, "timestep");
+  close_family(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(as_many_parts_as_are_possible),          cmocka_unit_test(no_strength_changes_nothing),
       cmocka_unit_test(no_hole_is_encoded_for_ordinary_models), cmocka_unit_test(batches_are_handed_over),
       cmocka_unit_test(pictures_agree_by_every_sampler),        cmocka_unit_test(guidance_is_rescaled),
+      cmocka_unit_test(sizes_beyond_all_measure_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

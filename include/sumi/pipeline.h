@@ -147,8 +147,9 @@ typedef struct sumi_generation {
   const float *mask;
   bool blend_denoised; /* put back into the predicted picture instead, as AUTOMATIC1111 does */
   sumi_precision precision;
-  int64_t tile;    /* side of the autoencoder's tiles in pixels, at least 64; 0: the whole picture at once */
-  bool low_memory; /* parts of the model are freed as soon as the job is done with them */
+  int64_t tile; /* side of the autoencoder's tiles in pixels, a multiple of the engine's `factor` from 64 to 16384; 0:
+                   the whole picture at once */
+  bool low_memory;                   /* parts of the model are freed as soon as the job is done with them */
   sumi_generation_callback callback; /* may be NULL */
   sumi_batch_callback batch_done;    /* as soon as a batch's pictures are there, so that they can be kept whatever comes
                                         after; may be NULL */
@@ -183,12 +184,13 @@ typedef struct sumi_codec_options {
 } sumi_codec_options;
 
 /* pictures (n, height, width, 3) in [0, 1] -> latents (n, channels, height / factor, width / factor), scaled as the
- * U-Net knows them; logvar of the same size may be NULL. Sides are multiples of the factor. options may be NULL.
- * Errors: INVALID, CANCELLED, NO_MEMORY. */
+ * U-Net knows them; logvar of the same size may be NULL. Sides are multiples of the factor up to 16384, n 1 to 65536.
+ * options may be NULL. Errors: INVALID, CANCELLED, NO_MEMORY. */
 SUMI_API sumi_status sumi_session_encode(sumi_session *session, const float *pictures, int64_t n, int64_t height,
                                          int64_t width, const sumi_codec_options *options, float *latents,
                                          float *logvar);
-/* latents (n, channels, height, width) -> pictures (n, height * factor, width * factor, 3), clamped to [0, 1]. */
+/* latents (n, channels, height, width) -> pictures (n, height * factor, width * factor, 3), clamped to [0, 1].
+ * Likewise. */
 SUMI_API sumi_status sumi_session_decode(sumi_session *session, const float *latents, int64_t n, int64_t height,
                                          int64_t width, const sumi_codec_options *options, float *pictures);
 
@@ -210,13 +212,14 @@ SUMI_API sumi_status sumi_session_embed(sumi_session *session, const int32_t *id
                                         sumi_precision precision, const sumi_text_embeddings *out);
 
 /* What training shows the U-Net: out = sqrt(abar) latents + sqrt(1 - abar) noise for a timestep of the checkpoint's
- * schedule; `count` values, torch's noise of the seed. out may be latents. Errors: INVALID (timestep), NO_MEMORY. */
+ * schedule; `count` values, 1 to 2^36, torch's noise of the seed. out may be latents.
+ * Errors: INVALID (timestep, count), NO_MEMORY. */
 SUMI_API sumi_status sumi_session_diffuse(sumi_session *session, const float *latents, int64_t count, double timestep,
                                           uint64_t seed, float *out);
 
 /* One evaluation of the U-Net: latents (n, in_channels, height, width) as the network sees them, timesteps (n), context
- * (n, tokens, text_width) -> out (n, latent_channels, height, width), which is what the model predicts.
- * Errors: INVALID, NO_MEMORY. */
+ * (n, tokens, text_width) -> out (n, latent_channels, height, width), which is what the model predicts. n is 1 to 64,
+ * a side 1 to 4096, tokens 1 to 65536. Errors: INVALID, NO_MEMORY. */
 SUMI_API sumi_status sumi_session_unet(sumi_session *session, const float *latents, int64_t n, int64_t height,
                                        int64_t width, const double *timesteps, const float *context, int64_t tokens,
                                        sumi_precision precision, float *out);

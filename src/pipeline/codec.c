@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { MOST_PIXELS = 16384 }; /* of a side */
+
 void sumi__to_channels_last(const float *from, int64_t n, int64_t channels, int64_t pixels, float *to) {
   for (int64_t i = 0; i < n; i++)
     for (int64_t c = 0; c < channels; c++)
@@ -18,6 +20,16 @@ void sumi__to_channels_first(const float *from, int64_t n, int64_t channels, int
       for (int64_t p = 0; p < pixels; p++) to[(i * channels + c) * pixels + p] = from[(i * pixels + p) * channels + c];
 }
 
+sumi_status sumi__tile_check(const sumi_session *s, int64_t tile) {
+  sumi_status status = SUMI_OK;
+  const int64_t factor = sumi__autoencoder_kl_factor(&s->engine->model->vae);
+  SUMI_CHECK(s->ctx, tile == 0 || (tile >= 64 && tile <= MOST_PIXELS && tile % factor == 0), SUMI_INVALID,
+             "tile is %lld, expected 0 or a multiple of %lld from 64 to %d", (long long)tile, (long long)factor,
+             (int)MOST_PIXELS);
+done:
+  return status;
+}
+
 /* Tiles of so many pixels, or NULL. */
 static const sumi__vae_tiling *tiling_of(const sumi_session *s, int64_t tile, sumi__vae_tiling *out) {
   *out = sumi__vae_tiling_defaults(&s->engine->model->vae);
@@ -25,17 +37,17 @@ static const sumi__vae_tiling *tiling_of(const sumi_session *s, int64_t tile, su
   return tile ? out : NULL;
 }
 
-static sumi_status check_sides(const sumi_session *s, int64_t n, int64_t height, int64_t width, int64_t multiple) {
+static sumi_status check_sides(const sumi_session *s, int64_t n, int64_t height, int64_t width, int64_t multiple,
+                               int64_t most) {
   sumi_status status = SUMI_OK;
-  enum { MOST = 16384 };
   SUMI_CHECK(s->ctx, n >= 1 && n <= 65536, SUMI_INVALID, "the number of pictures is %lld, expected 1 to 65536",
              (long long)n);
-  SUMI_CHECK(s->ctx, height >= multiple && height <= MOST && height % multiple == 0, SUMI_INVALID,
-             "the height is %lld, expected a multiple of %lld up to %d", (long long)height, (long long)multiple,
-             (int)MOST);
-  SUMI_CHECK(s->ctx, width >= multiple && width <= MOST && width % multiple == 0, SUMI_INVALID,
-             "the width is %lld, expected a multiple of %lld up to %d", (long long)width, (long long)multiple,
-             (int)MOST);
+  SUMI_CHECK(s->ctx, height >= multiple && height <= most && height % multiple == 0, SUMI_INVALID,
+             "the height is %lld, expected a multiple of %lld up to %lld", (long long)height, (long long)multiple,
+             (long long)most);
+  SUMI_CHECK(s->ctx, width >= multiple && width <= most && width % multiple == 0, SUMI_INVALID,
+             "the width is %lld, expected a multiple of %lld up to %lld", (long long)width, (long long)multiple,
+             (long long)most);
 done:
   return status;
 }
@@ -84,7 +96,8 @@ sumi_status sumi_session_encode(sumi_session *s, const float *pictures, int64_t 
   const sumi__autoencoder_kl_config *config = &s->engine->model->vae;
   const int64_t factor = sumi__autoencoder_kl_factor(config);
   float *noise = NULL, *spread = NULL;
-  SUMI_TRY(check_sides(s, n, height, width, factor));
+  SUMI_TRY(check_sides(s, n, height, width, factor, MOST_PIXELS));
+  SUMI_TRY(sumi__tile_check(s, o.tile));
   const int64_t count = n * config->latent_channels * (height / factor) * (width / factor);
   spread = sumi__alloc_array(s->ctx, (size_t)count, sizeof *spread);
   SUMI_TRY(spread ? SUMI_OK : SUMI_NO_MEMORY);
@@ -116,7 +129,8 @@ sumi_status sumi_session_decode(sumi_session *s, const float *latents, int64_t n
   sumi__vae_tiling tiling;
   sumi__vae_coder *coder;
   float *in = NULL;
-  SUMI_TRY(check_sides(s, n, height, width, 1));
+  SUMI_TRY(check_sides(s, n, height, width, 1, MOST_PIXELS / factor));
+  SUMI_TRY(sumi__tile_check(s, o.tile));
   in = sumi__alloc_array(s->ctx, (size_t)(channels * pixels), sizeof *in);
   SUMI_TRY(in ? SUMI_OK : SUMI_NO_MEMORY);
   SUMI_TRY(sumi__session_coder(s, SUMI__VAE_DECODE, sumi__precision_dtype(s->ctx, o.precision), &coder));

@@ -95,6 +95,9 @@ sumi_status sumi__generation_check(const sumi_session *s, const sumi_generation 
 /* Of a job that is filled in, 0 to 1. */
 double sumi__generation_strength(const sumi_generation *filled);
 
+/* Whether a side of the autoencoder's tiles, in pixels, is one that there can be. */
+sumi_status sumi__tile_check(const sumi_session *s, int64_t tile);
+
 sumi_dtype sumi__precision_dtype(const sumi_context *ctx, sumi_precision precision);
 
 /* A coder for the direction and type, kept for the next time. */

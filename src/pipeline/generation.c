@@ -61,8 +61,7 @@ sumi_status sumi__generation_check(const sumi_session *s, const sumi_generation 
   SUMI_CHECK(ctx, h->guidance_rescale >= 0.0 && h->guidance_rescale <= 1.0, SUMI_INVALID,
              "guidance_rescale is %g, expected 0 to 1", h->guidance_rescale);
   SUMI_CHECK(ctx, isfinite(h->guidance), SUMI_INVALID, "guidance is not a number");
-  SUMI_CHECK(ctx, h->tile == 0 || h->tile >= 64, SUMI_INVALID, "tile is %lld, expected 0 or at least 64",
-             (long long)h->tile);
+  SUMI_TRY(sumi__tile_check(s, h->tile));
   SUMI_TRY(check_picture(ctx, &info, h));
 done:
   return status;

@@ -7,6 +7,10 @@
 #include <math.h>
 #include <string.h>
 
+/* What one evaluation may be of: more than any picture here needs, and few enough for every product of sizes. */
+enum { MOST_ROWS = 64, MOST_SIDE = 4096, MOST_TOKENS = 1 << 16 };
+#define MOST_VALUES ((int64_t)1 << 36)
+
 sumi_status sumi_session_embed(sumi_session *s, const int32_t *ids, int clip_skip, sumi_precision precision,
                                const sumi_text_embeddings *out) {
   sumi_status status = SUMI_OK;
@@ -28,9 +32,13 @@ sumi_status sumi_session_unet(sumi_session *s, const float *latents, int64_t n, 
   const sumi__unet2d_config *config = &s->engine->model->unet;
   const int64_t pixels = height * width, in = config->in_channels, results = config->out_channels;
   void *kv = NULL;
-  SUMI_CHECK(s->ctx, n >= 1 && n <= 64 && height >= 1 && width >= 1 && tokens >= 1, SUMI_INVALID,
-             "the U-Net's input is %lld x %lld x %lld with %lld tokens: none may be 0", (long long)n, (long long)height,
-             (long long)width, (long long)tokens);
+  SUMI_CHECK(s->ctx, n >= 1 && n <= MOST_ROWS, SUMI_INVALID, "the U-Net's input has %lld latents, expected 1 to %d",
+             (long long)n, (int)MOST_ROWS);
+  SUMI_CHECK(s->ctx, height >= 1 && height <= MOST_SIDE && width >= 1 && width <= MOST_SIDE, SUMI_INVALID,
+             "the U-Net's latents are %lld x %lld, expected sides of 1 to %d", (long long)height, (long long)width,
+             (int)MOST_SIDE);
+  SUMI_CHECK(s->ctx, tokens >= 1 && tokens <= MOST_TOKENS, SUMI_INVALID,
+             "the U-Net's context has %lld tokens, expected 1 to %d", (long long)tokens, (int)MOST_TOKENS);
   const sumi__unet_shape shape = {n, height, width, tokens, sumi__precision_dtype(s->ctx, precision)};
   SUMI_TRY(sumi__unet_prepare(&s->unet, &shape));
   kv = sumi__alloc(s->ctx, sumi__unet_context_bytes(&s->unet));
@@ -54,11 +62,14 @@ sumi_status sumi_session_diffuse(sumi_session *s, const float *latents, int64_t 
   sumi_status status = SUMI_OK;
   sumi__ddpm ddpm = {0};
   sumi__rng rng;
-  float *noise = sumi__alloc_array(s->ctx, (size_t)count, sizeof *noise);
-  SUMI_TRY(noise ? SUMI_OK : SUMI_NO_MEMORY);
+  float *noise = NULL;
+  SUMI_CHECK(s->ctx, count >= 1 && count <= MOST_VALUES, SUMI_INVALID, "%lld values are given, expected 1 to %lld",
+             (long long)count, (long long)MOST_VALUES);
   SUMI_TRY(sumi__ddpm_make(s->ctx, &s->engine->model->schedule.betas, &ddpm));
   SUMI_CHECK(s->ctx, timestep >= 0.0 && timestep <= ddpm.count - 1, SUMI_INVALID,
              "the timestep is %g, expected 0 to %d", timestep, ddpm.count - 1);
+  noise = sumi__alloc_array(s->ctx, (size_t)count, sizeof *noise);
+  SUMI_TRY(noise ? SUMI_OK : SUMI_NO_MEMORY);
   const double sigma = sumi__ddpm_sigma(&ddpm, timestep), scale = 1.0 / sqrt(1.0 + sigma * sigma);
   sumi__rng_seed(&rng, seed);
   sumi__rng_normal(&rng, noise, (size_t)count);

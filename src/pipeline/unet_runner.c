@@ -15,6 +15,11 @@ void sumi__unet_runner_drop(sumi__unet_runner *r) {
   r->kv_in = r->kv_out = NULL;
 }
 
+static bool same_shape(const sumi__unet_shape *a, const sumi__unet_shape *b) {
+  return a->rows == b->rows && a->height == b->height && a->width == b->width && a->tokens == b->tokens &&
+         a->compute == b->compute;
+}
+
 static sumi_status compile_context(sumi__unet_runner *r) {
   sumi_status status = SUMI_OK;
   const sumi__unet2d_config *config = &r->engine->model->unet;
@@ -54,7 +59,7 @@ done:
 
 sumi_status sumi__unet_prepare(sumi__unet_runner *r, const sumi__unet_shape *shape) {
   sumi_status status = SUMI_OK;
-  if (r->program && memcmp(&r->shape, shape, sizeof *shape) == 0) return SUMI_OK;
+  if (r->program && same_shape(&r->shape, shape)) return SUMI_OK;
   sumi__unet_runner_drop(r);
   r->shape = *shape;
   r->kv_count = 2 * sumi__unet2d_context_count(&r->engine->model->unet);
