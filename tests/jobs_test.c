@@ -226,6 +226,36 @@ static void guidance_is_rescaled(void **state) {
   close_drawn(&d);
 }
 
+static void prompts_do_what_they_say(void **state) {
+  (void)state;
+  static drawn d;
+  static const char *const names[] = {"original", "no-norm", "interpolate", "ignore", "none"};
+  char name[64];
+  open_drawn(&d, "sd1");
+  d.job.prompt = "an (otter:1.5)";
+  for (int k = 0; k < 5; k++) {
+    d.job.emphasis = (sumi_emphasis)k;
+    snprintf(name, sizeof name, "emphasis.%s", names[k]);
+    assert_drawn(&d, name, 80.0);
+  }
+  d.job.emphasis = SUMI_EMPHASIS_ORIGINAL;
+  d.job.prompt = "an otter AND water :0.5";
+  assert_drawn(&d, "and", 80.0);
+  close_drawn(&d);
+}
+
+static void predicted_pictures_are_blended(void **state) {
+  (void)state;
+  static drawn d;
+  open_drawn(&d, "sd1");
+  d.job.init = d.init;
+  d.job.mask = d.mask;
+  d.job.strength = 0.6;
+  d.job.blend_denoised = true;
+  assert_drawn(&d, "blended", 80.0);
+  close_drawn(&d);
+}
+
 /* ---- What is refused ---- */
 
 static void sizes_beyond_all_measure_are_refused(void **state) {
@@ -272,9 +302,14 @@ static void sizes_beyond_all_measure_are_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(as_many_parts_as_are_possible),          cmocka_unit_test(no_strength_changes_nothing),
-      cmocka_unit_test(no_hole_is_encoded_for_ordinary_models), cmocka_unit_test(batches_are_handed_over),
-      cmocka_unit_test(pictures_agree_by_every_sampler),        cmocka_unit_test(guidance_is_rescaled),
+      cmocka_unit_test(as_many_parts_as_are_possible),
+      cmocka_unit_test(no_strength_changes_nothing),
+      cmocka_unit_test(no_hole_is_encoded_for_ordinary_models),
+      cmocka_unit_test(batches_are_handed_over),
+      cmocka_unit_test(pictures_agree_by_every_sampler),
+      cmocka_unit_test(guidance_is_rescaled),
+      cmocka_unit_test(prompts_do_what_they_say),
+      cmocka_unit_test(predicted_pictures_are_blended),
       cmocka_unit_test(sizes_beyond_all_measure_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
