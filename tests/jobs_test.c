@@ -1,5 +1,6 @@
 /* Jobs as a whole, with tiny Stable Diffusion models: what options do, what is refused, what is kept. */
 #include "sd_pipeline.h"
+#include "tiny_sd.h"
 
 static void assert_refused(const sd_fixture *f, const sumi_generation *job, sumi_status expected, const char *says) {
   static float picture[3 * PIXELS];
@@ -226,6 +227,65 @@ static void guidance_is_rescaled(void **state) {
   close_drawn(&d);
 }
 
+/* The model of so many channels; the folder is written at the first call. */
+static void open_wider(drawn *d, void **state, int channels) {
+  char folder[16];
+  snprintf(folder, sizeof folder, "wide%d", channels);
+  open_drawn(d, "sd1");
+  if (access(folder, F_OK) != 0 && !tiny_sd(*state, SUMI_TESTS "/golden/sd", channels, folder))
+    fail_msg("%s could not be written: %s", folder, sumi_context_error(*state));
+  sumi_session_free(d->f.session);
+  sumi_engine_close(d->f.engine);
+  assert_ok(d->f.ctx, sumi_engine_open(d->f.ctx, folder, NULL, &d->f.engine));
+  assert_int_equal(sumi_engine_describe(d->f.engine).in_channels, channels);
+  assert_ok(d->f.ctx, sumi_session_create(d->f.engine, d->f.ctx, &d->f.session));
+}
+
+static void inpainting_models_see_the_hole(void **state) {
+  static drawn d;
+  open_wider(&d, state, 9);
+  assert_refused(&d.f, &d.job, SUMI_INVALID, "this is an inpainting model: it needs a picture and a mask");
+  d.job.init = d.init;
+  d.job.mask = d.mask;
+  assert_drawn(&d, "inpaint9", 80.0);
+  d.job.strength = 0.6;
+  assert_drawn(&d, "inpaint9.part", 80.0);
+  close_drawn(&d);
+}
+
+/* Tiles overlap and are blended, so that a picture in tiles is nearly the whole one. */
+static void tiles_make_nearly_the_same_picture(void **state) {
+  (void)state;
+  enum { WIDE = 128, AREA = WIDE * WIDE };
+  sd_fixture f;
+  static float whole[3 * AREA], tiled[3 * AREA], one[3 * AREA], latents[AREA], in_tiles[AREA];
+  open_family(&f, "sd1");
+  sumi_generation job = job_of(SUMI_PRECISION_F32);
+  job.width = job.height = WIDE;
+  job.steps = 2;
+  assert_int_equal(sumi_session_generate(f.session, &job, whole, latents), SUMI_OK);
+  job.tile = WIDE;
+  assert_int_equal(sumi_session_generate(f.session, &job, one, NULL), SUMI_OK);
+  assert_near("one tile", one, whole, 3 * AREA, 1e-6);
+  job.tile = 64;
+  assert_int_equal(sumi_session_generate(f.session, &job, tiled, NULL), SUMI_OK);
+  assert_near("tiles", tiled, whole, 3 * AREA, 0.1);
+  assert_true(relative(tiled, whole, 3 * AREA) > 1e-4);
+  const sumi_codec_options codec = {.precision = SUMI_PRECISION_F32}, in_parts = {SUMI_PRECISION_F32, 64, false, 0};
+  assert_int_equal(sumi_session_encode(f.session, whole, 1, WIDE, WIDE, &codec, latents, NULL), SUMI_OK);
+  assert_int_equal(sumi_session_encode(f.session, whole, 1, WIDE, WIDE, &in_parts, in_tiles, NULL), SUMI_OK);
+  assert_near("latents of tiles", in_tiles, latents, AREA, 0.4); /* norms and attention see a tile alone */
+  assert_true(relative(in_tiles, latents, AREA) > 1e-4);
+  job.init = whole;
+  job.strength = 0.5;
+  assert_int_equal(sumi_session_generate(f.session, &job, tiled, NULL), SUMI_OK);
+  job.tile = 0;
+  assert_int_equal(sumi_session_generate(f.session, &job, one, NULL), SUMI_OK);
+  assert_near("image to image in tiles", tiled, one, 3 * AREA, 0.2);
+  assert_true(relative(tiled, one, 3 * AREA) > 1e-4);
+  close_family(&f);
+}
+
 static void prompts_do_what_they_say(void **state) {
   (void)state;
   static drawn d;
@@ -308,9 +368,11 @@ int main(void) {
       cmocka_unit_test(batches_are_handed_over),
       cmocka_unit_test(pictures_agree_by_every_sampler),
       cmocka_unit_test(guidance_is_rescaled),
+      cmocka_unit_test(inpainting_models_see_the_hole),
+      cmocka_unit_test(tiles_make_nearly_the_same_picture),
       cmocka_unit_test(prompts_do_what_they_say),
       cmocka_unit_test(predicted_pictures_are_blended),
       cmocka_unit_test(sizes_beyond_all_measure_are_refused),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return cmocka_run_group_tests(tests, support_setup, support_teardown);
 }
