@@ -137,6 +137,91 @@ static void test_matmul(void **state) {
   compare_products("matmul", build_matmul, 80);
 }
 
+/* ---- Sums that products make themselves ---- */
+
+/* What is to be added to a result of that shape: like it, one row for each picture, or one for all. */
+static sumi_tensor *some_addend(compare_graph *c, uint32_t *r, sumi_shape shape) {
+  const int kind = compare_below(r, 3), last = shape.rank - 1;
+  if (kind == 1)
+    for (int i = 1; i < last; i++) shape.dims[i] = 1;
+  if (kind == 2) shape = SUMI_SHAPE(shape.dims[last]);
+  return compare_input(c, c->g->compute, shape, 1.0f, 0.0f);
+}
+
+static void build_conv_sum(compare_graph *c, const void *arg) {
+  uint32_t r = seeded(c);
+  const conv_case k = random_conv(&r);
+  sumi_graph_set_compute(c->g, random_compute(&r, arg));
+  sumi_tensor *x = compare_input(c, SUMI_F32, SUMI_SHAPE(k.n, k.h, k.w, k.i), 1.0f, 0.0f);
+  sumi_tensor *w = compare_input(c, SUMI_F32, SUMI_SHAPE(k.out, k.kernel, k.kernel, k.i / k.o.groups), 0.1f, 0.0f);
+  sumi_tensor *b = compare_below(&r, 2) ? compare_input(c, SUMI_F32, SUMI_SHAPE(k.out), 1.0f, 0.0f) : NULL;
+  const sumi_tensor *alone = sumi_conv2d(c->g, x, w, b, &k.o); /* for its shape */
+  sumi_tensor *more = alone ? some_addend(c, &r, alone->shape) : NULL;
+  c->outputs[c->n_outputs++] = sumi_add(c->g, sumi_conv2d(c->g, x, w, b, &k.o), more);
+}
+
+static void build_linear_sum(compare_graph *c, const void *arg) {
+  static const int64_t sizes[] = {1, 2, 3, 8, 16, 17, 31, 40, 64, 70};
+  uint32_t r = seeded(c);
+  const int64_t m = sizes[compare_below(&r, 10)], n = sizes[compare_below(&r, 10)], k = sizes[compare_below(&r, 10)];
+  sumi_graph_set_compute(c->g, random_compute(&r, arg));
+  sumi_tensor *x = compare_input(c, SUMI_F32, SUMI_SHAPE(2, m, k), 1.0f, 0.0f);
+  sumi_tensor *w = compare_input(c, SUMI_F32, SUMI_SHAPE(n, k), 0.1f, 0.0f);
+  sumi_tensor *b = compare_below(&r, 2) ? compare_input(c, SUMI_F32, SUMI_SHAPE(n), 1.0f, 0.0f) : NULL;
+  sumi_tensor *more = some_addend(c, &r, SUMI_SHAPE(2, m, n));
+  c->outputs[c->n_outputs++] = sumi_add(c->g, more, sumi_linear(c->g, x, w, b));
+}
+
+/* In bf16 a sum one by one is rounded twice, whose steps are 0.03 at 4. */
+static void test_sums(void **state) {
+  static const sumi_dtype f32 = SUMI_F32, bf16 = SUMI_BF16;
+  (void)state;
+  for (uint32_t k = 0; k < 40; k++) {
+    compare_all("conv2d + c", k, build_conv_sum, &f32, 1e-4, 1e-5);
+    compare_all("conv2d + c", k, build_conv_sum, &bf16, 0.03, 0x1p-7);
+    compare_all("linear + c", k, build_linear_sum, &f32, 1e-4, 1e-5);
+    compare_all("linear + c", k, build_linear_sum, &bf16, 0.03, 0x1p-7);
+  }
+}
+
+/* The sum is rounded once: 1 + 2^-9 is 1 in bf16, and 1 less is 2^-9, not 0. */
+static void check_rounded_once(const char *isa) {
+  static const float pair[] = {1.0f, 0x1p-9f};
+  sumi_context *ctx = NULL;
+  sumi_backend *backend = NULL;
+  sumi_graph *g = NULL;
+  sumi_program *p = NULL;
+  float sum = 0.0f;
+  if (sumi_context_create(&(sumi_context_options){.threads = 1, .max_isa = isa}, &ctx) != SUMI_OK) return;
+  assert_ok(ctx, sumi_graph_create(ctx, &g));
+  assert_ok(ctx, sumi_backend_cpu(ctx, &backend));
+  sumi_graph_set_compute(g, SUMI_BF16);
+  sumi_tensor *x = sumi_broadcast(g, sumi_constant(g, SUMI_F32, SUMI_SHAPE(2), pair), SUMI_SHAPE(4, 8, 2));
+  sumi_tensor *w = sumi__full(g, SUMI_F32, SUMI_SHAPE(48, 2), 1.0f);
+  sumi_tensor *less = sumi_reshape(g, sumi__full(g, SUMI_BF16, SUMI_SHAPE(32, 48), -1.0f), SUMI_SHAPE(4, 8, 48));
+  sumi_tensor *pictures = sumi_reshape(g, x, SUMI_SHAPE(2, 4, 4, 2)),
+              *taps = sumi_reshape(g, w, SUMI_SHAPE(48, 1, 1, 2));
+  sumi_tensor *y[] = {
+      sumi_add(g, sumi_linear(g, x, w, NULL), less),
+      sumi_add(g, sumi_reshape(g, less, SUMI_SHAPE(2, 4, 4, 48)), sumi_conv2d(g, pictures, taps, NULL, NULL))};
+  assert_ok(ctx, sumi_compile(backend, g, 2, y, NULL, &p));
+  for (int i = 0; i < 2; i++)
+    for (int64_t e = 0; e < sumi__count(y[i]); e++) {
+      sumi__to_f32(&sum, (const uint16_t *)sumi_data(p, y[i]) + e, SUMI_BF16, 1);
+      assert_true(sum == 0x1p-9f);
+    }
+  sumi_program_free(p);
+  sumi_backend_free(backend);
+  sumi_graph_free(g);
+  sumi_context_free(ctx);
+}
+
+static void test_sums_are_rounded_once(void **state) {
+  static const char *const isas[] = {"generic", "avx2", "avx512", "avx512_bf16"};
+  (void)state;
+  for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) check_rounded_once(isas[i]);
+}
+
 /* ---- Group norm ---- */
 
 static void build_group_norm(compare_graph *c, const void *arg) {
@@ -260,6 +345,8 @@ int main(void) {
       cmocka_unit_test(test_conv2d_grads),
       cmocka_unit_test(test_odd_outputs),
       cmocka_unit_test(test_matmul),
+      cmocka_unit_test(test_sums),
+      cmocka_unit_test(test_sums_are_rounded_once),
       cmocka_unit_test(test_group_norm),
       cmocka_unit_test(test_large_group_norm),
       cmocka_unit_test(test_subnormal_results),

@@ -10,13 +10,14 @@ typedef struct conv_case {
   int64_t n, h, w, i, o;
   int top, left, bottom, right;
   bool bias;
+  int adds; /* 1: a tensor like the result is added to it; 2: one row for each picture */
 } conv_case;
 
 static const conv_case cases[] = {
-    {2, 20, 20, 40, 33, 1, 1, 1, 1, true},  {1, 17, 23, 64, 48, 1, 1, 1, 1, false},
-    {3, 8, 8, 96, 97, 1, 1, 1, 1, true},    {1, 33, 5, 70, 20, 0, 1, 1, 0, true},
-    {2, 6, 6, 128, 130, 1, 1, 1, 1, true},  {1, 24, 25, 32, 112, 1, 1, 1, 1, true},
-    {1, 36, 34, 33, 64, 2, 2, 0, 0, false}, {5, 7, 9, 48, 64, 1, 1, 1, 1, true},
+    {2, 20, 20, 40, 33, 1, 1, 1, 1, true, 1},  {1, 17, 23, 64, 48, 1, 1, 1, 1, false, 0},
+    {3, 8, 8, 96, 97, 1, 1, 1, 1, true, 2},    {1, 33, 5, 70, 20, 0, 1, 1, 0, true, 0},
+    {2, 6, 6, 128, 130, 1, 1, 1, 1, true, 0},  {1, 24, 25, 32, 112, 1, 1, 1, 1, true, 0},
+    {1, 36, 34, 33, 64, 2, 2, 0, 0, false, 2}, {5, 7, 9, 48, 64, 1, 1, 1, 1, true, 0},
 };
 
 static void fill(float *x, int64_t count, float scale, uint32_t seed) {
@@ -43,6 +44,14 @@ typedef struct outcome {
   bool winograd; /* was chosen */
 } outcome;
 
+/* What is added to the result, made before it. */
+static sumi_tensor *addend(sumi_graph *g, const conv_case *k, sumi_dtype dtype) {
+  const sumi_shape shape = k->adds == 2
+                               ? SUMI_SHAPE(k->n, 1, 1, k->o)
+                               : SUMI_SHAPE(k->n, k->h + k->top + k->bottom - 2, k->w + k->left + k->right - 2, k->o);
+  return sumi_reshape(g, sumi_cast(g, constant(g, SUMI_SHAPE(sumi_shape_count(&shape)), 1.0f, 4), dtype), shape);
+}
+
 static outcome run(const conv_case *k, bool transposed, sumi_dtype compute, const char *isa, int threads,
                    sumi_compile_options how) {
   sumi_context *ctx = NULL;
@@ -61,11 +70,14 @@ static outcome run(const conv_case *k, bool transposed, sumi_dtype compute, cons
   sumi_tensor *x = sumi_input(g, NULL, SUMI_F32, SUMI_SHAPE(k->n, k->h, k->w, transposed ? k->o : k->i));
   sumi_tensor *w = constant(g, SUMI_SHAPE(k->o, 3, 3, k->i), 0.2f, 2);
   sumi_tensor *bias = k->bias ? constant(g, SUMI_SHAPE(transposed ? k->i : k->o), 1.0f, 3) : NULL;
+  sumi_tensor *more = k->adds && !transposed ? addend(g, k, compute) : NULL;
   sumi_tensor *y = transposed ? sumi_conv_transpose2d(g, x, w, bias, &o, 0, 0) : sumi_conv2d(g, x, w, bias, &o);
+  if (more) y = sumi_add(g, more, y);
   assert_ok(ctx, sumi_compile(backend, g, 1, &y, &how, &p));
   for (size_t s = 0; s < p->n_steps; s++)
     if (p->steps[s].kernel == (transposed ? &sumi__cpu_conv2d_input_grad_winograd : &sumi__cpu_conv2d))
       result.winograd = true;
+  if (!transposed && !how.reference) assert_int_equal(p->info.steps, 1 + (compute == SUMI_BF16)); /* a cast */
   fill(sumi_data(p, x), sumi__count(x), 1.0f, 1);
   assert_ok(ctx, sumi_run(p));
   result.count = sumi__count(y);

@@ -134,6 +134,47 @@ static void output_is_input(random_graph *r) {
   output(r, r->outputs[2]);
 }
 
+/* Products (of the input a, 6 rows of 8, by a constant) and sums of them. */
+static sumi_tensor *product(random_graph *r, float weight) {
+  float values[64];
+  for (int k = 0; k < 64; k++) values[k] = weight * (float)(k % 9 - 4) / 8.0f;
+  return sumi_linear(r->g, r->pool[0], sumi_constant(r->g, SUMI_F32, SUMI_SHAPE(8, 8), values), NULL);
+}
+static void product_and_residual(random_graph *r) { output(r, sumi_add(r->g, product(r, 1.0f), r->pool[0])); }
+static void product_and_later(random_graph *r) { /* the addend is made after the product, which does not wait */
+  sumi_tensor *y = product(r, 1.0f);
+  sumi_tensor *c = sumi_softmax(r->g, r->pool[0], -1);
+  output(r, sumi_tanh(r->g, sumi_add(r->g, c, y)));
+}
+static void product_and_earlier(random_graph *r) { /* as another shape, which is nobody else's */
+  sumi_tensor *c = sumi_softmax(r->g, r->pool[0], -1), *y = product(r, 1.0f);
+  sumi_tensor *sum = sumi_add(r->g, sumi_reshape(r->g, c, SUMI_SHAPE(6, 8)), sumi_reshape(r->g, y, SUMI_SHAPE(6, 8)));
+  output(r, sumi_tanh(r->g, sum));
+}
+static void product_and_row(random_graph *r) { output(r, sumi_add(r->g, r->pool[1], product(r, 1.0f))); }
+static void product_and_column(random_graph *r) { output(r, sumi_add(r->g, r->pool[3], product(r, 1.0f))); }
+static void products_summed(random_graph *r) { /* each takes what was summed before it */
+  sumi_tensor *sum = product(r, 1.0f);
+  for (int i = 2; i < 4; i++) sum = sumi_add(r->g, sum, product(r, (float)i));
+  output(r, sum);
+}
+static void product_and_chain(random_graph *r) { /* the addend is a chain that the sum belongs to */
+  output(r, sumi_add(r->g, product(r, 1.0f), sumi_sin(r->g, sumi_tanh(r->g, r->pool[0]))));
+}
+static void product_read_twice(random_graph *r) {
+  sumi_tensor *y = product(r, 1.0f);
+  output(r, sumi_add(r->g, y, sumi_softmax(r->g, y, -1)));
+}
+static void product_asked_for(random_graph *r) {
+  sumi_tensor *y = product(r, 1.0f);
+  output(r, y);
+  output(r, sumi_add(r->g, y, r->pool[0]));
+}
+static void product_widened(random_graph *r) { /* the sum is of another size */
+  sumi_tensor *column = sumi_slice(r->g, sumi_reshape(r->g, product(r, 1.0f), SUMI_SHAPE(2, 3, 8)), 1, 0, 1);
+  output(r, sumi_add(r->g, column, r->pool[0]));
+}
+
 static const chosen graphs[] = {
     {"straight", straight, 1},
     {"diamond", diamond, 1},
@@ -148,6 +189,16 @@ static const chosen graphs[] = {
     {"through views", through_views, 2},
     {"part of itself", part_of_itself, 2},
     {"output is input", output_is_input, 1},
+    {"a product and a residual", product_and_residual, 1},
+    {"a product and what comes later", product_and_later, 3},
+    {"a product and what comes earlier", product_and_earlier, 3},
+    {"a product and a row", product_and_row, 1},
+    {"a product and a column", product_and_column, 2},
+    {"products summed", products_summed, 3},
+    {"a product and a chain", product_and_chain, 2},
+    {"a product read twice", product_read_twice, 3},
+    {"a product that is asked for", product_asked_for, 2},
+    {"a product that is widened", product_widened, 0},
 };
 
 static void chosen_graphs(void **state) {

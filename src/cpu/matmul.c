@@ -36,7 +36,8 @@ static sumi_status plan(const sumi__prep *p, sumi_dtype dtype, sumi_dtype c_dtyp
                         .transpose_b = at->transpose_b,
                         .dtype = dtype,
                         .c_dtype = c_dtype,
-                        .bias = node->n_inputs == 3};
+                        .bias = sumi__operands(node) == 3,
+                        .adds = sumi__product_adds_inside(p, c_dtype)};
   leading(s.batch_a, s.batch_dims, a);
   leading(s.batch_b, s.batch_dims, b);
   const bool one_b = product_of(s.batch_b, s.batch_dims) == 1;

@@ -90,7 +90,7 @@ struct sumi__dnn {
   sumi_context *ctx;
   dnnl_engine_t engine;
   dnnl_stream_t stream;
-  dnnl_primitive_attr_t attr;
+  dnnl_primitive_attr_t attr, adding; /* adding: of a primitive that adds to c, else NULL */
   dnnl_primitive_t primitive;
   dnnl_primitive_t pack, unpack; /* of b before, of c after; NULL where the layout is the same */
   dnnl_memory_t a, b, bias, c, scratch;
@@ -135,6 +135,7 @@ void sumi__dnn_free(sumi__dnn *d) {
   for (size_t i = 0; i < sizeof primitives / sizeof *primitives; i++)
     if (primitives[i]) dnnl_primitive_destroy(primitives[i]);
   if (d->attr) dnnl_primitive_attr_destroy(d->attr);
+  if (d->adding) dnnl_primitive_attr_destroy(d->adding);
   if (d->stream) dnnl_stream_destroy(d->stream);
   if (d->engine) dnnl_engine_destroy(d->engine);
   sumi__free(d->ctx, d);
@@ -196,6 +197,25 @@ done:
   if (pd) dnnl_primitive_desc_destroy(pd);
   return status;
 }
+
+/* For a plan that adds its result to what c has. */
+static sumi_status add_to_c(sumi__dnn *d) {
+  sumi_status status = SUMI_OK;
+  dnnl_post_ops_t ops = NULL;
+  TRY(d->ctx, dnnl_post_ops_create(&ops), "sum");
+#if DNNL_VERSION_MAJOR >= 3
+  TRY(d->ctx, dnnl_post_ops_append_sum(ops, 1.0f, 0, dnnl_data_type_undef), "sum");
+#else
+  TRY(d->ctx, dnnl_post_ops_append_sum(ops, 1.0f), "sum");
+#endif
+  TRY(d->ctx, dnnl_primitive_attr_clone(&d->adding, d->attr), "sum");
+  TRY(d->ctx, dnnl_primitive_attr_set_post_ops(d->adding, ops), "sum");
+done:
+  if (ops) dnnl_post_ops_destroy(ops);
+  return status;
+}
+
+static const_dnnl_primitive_attr_t attributes(const sumi__dnn *d) { return d->adding ? d->adding : d->attr; }
 
 /* What a primitive descriptor calls our three operands. */
 typedef struct roles {
@@ -280,6 +300,7 @@ sumi_status sumi__dnn_conv_create(sumi_context *ctx, const sumi__dnn_conv *s, su
   SUMI_TRY(plan_create(ctx, out));
   TRY(ctx, feature_map(&x, x_dtype, s->n, s->h, s->w, s->i), "input");
   TRY(ctx, feature_map(&y, y_dtype, s->n, s->oh, s->ow, s->o), "output");
+  if (s->adds) SUMI_TRY(add_to_c(*out));
   TRY(ctx, filter(&w_forward, s->dtype, s, true), "weights");
   TRY(ctx, filter(&w, w_dtype, s, weight_grad || s->pack), "weights");
   TRY(ctx, filter(&plain_w, w_dtype, s, false), "weights");
@@ -290,8 +311,8 @@ sumi_status sumi__dnn_conv_create(sumi_context *ctx, const sumi__dnn_conv *s, su
                   NULL),
         "convolution");
   TRY(ctx,
-      make_conv(&pd, (*out)->engine, (*out)->attr, s->kind, ref(&x), ref(&w), s->bias ? ref(&bias) : NULL, ref(&y), &g,
-                forward),
+      make_conv(&pd, (*out)->engine, attributes(*out), s->kind, ref(&x), ref(&w), s->bias ? ref(&bias) : NULL, ref(&y),
+                &g, forward),
       "convolution");
   const roles r = roles_of(s->kind);
   md_ref plain_c = weight_grad ? ref(&plain_w) : s->kind == SUMI__DNN_CONV ? ref(&y) : ref(&x);
@@ -344,11 +365,12 @@ sumi_status sumi__dnn_matmul_create(sumi_context *ctx, const sumi__dnn_matmul *s
   TRY(ctx, matrix(&a, s->dtype, s->batch_dims, s->batch_a, s->m, s->k, s->transpose_a), "left operand");
   TRY(ctx, matrix(&plain_b, s->dtype, s->batch_dims, s->batch_b, s->k, s->n, s->transpose_b), "right operand");
   TRY(ctx, matrix(&c, s->c_dtype, s->batch_dims, batch_c, s->m, s->n, false), "result");
+  if (s->adds) SUMI_TRY(add_to_c(*out));
   if (s->pack) TRY(ctx, md_any(&b, s->batch_dims + 2, any_dims, type_of(s->dtype)), "right operand");
   if (s->bias) TRY(ctx, matrix(&bias, SUMI_F32, s->batch_dims, ones, 1, s->n, false), "bias");
   TRY(ctx,
-      make_matmul(&pd, (*out)->engine, (*out)->attr, ref(&a), ref(s->pack ? &b : &plain_b), s->bias ? ref(&bias) : NULL,
-                  ref(&c)),
+      make_matmul(&pd, (*out)->engine, attributes(*out), ref(&a), ref(s->pack ? &b : &plain_b),
+                  s->bias ? ref(&bias) : NULL, ref(&c)),
       "matrix product");
   const roles r = roles_of(SUMI__DNN_CONV);
   SUMI_TRY(plan_finish(*out, pd, &r, ref(&plain_b), ref(&c), s->bias, s->pack));

@@ -20,6 +20,7 @@ typedef struct sumi__dnn_conv {
   sumi_dtype dtype;   /* of a and b: f32 or bf16 */
   sumi_dtype c_dtype; /* f32 or bf16; of the weights' gradient always f32 */
   bool bias;          /* of SUMI__DNN_CONV alone */
+  bool adds;          /* likewise: to what c has, which is the result then, rounded once */
   bool pack;          /* b is given as sumi__dnn_pack makes it; not for the weights' gradient */
   int64_t n, h, w, i, oh, ow, o, kh, kw;
   int64_t stride_h, stride_w, pad_top, pad_left, pad_bottom, pad_right, dilation_h, dilation_w, groups;
@@ -32,7 +33,7 @@ typedef struct sumi__dnn_matmul {
   int64_t m, n, k;
   bool transpose_a, transpose_b; /* stored (..., k, m), (..., n, k) */
   sumi_dtype dtype, c_dtype;     /* of a and b; of c: f32 or bf16 */
-  bool bias, pack;
+  bool bias, adds, pack;         /* adds: as above */
 } sumi__dnn_matmul;
 
 /* Errors: UNSUPPORTED where oneDNN has no implementation (bf16 without AVX-512, say), NO_MEMORY, FAILED. */

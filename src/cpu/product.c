@@ -2,11 +2,13 @@
 
 #include "cpu/convert.h"
 
+#include <string.h>
+
 typedef struct product {
   sumi__product_plan plan;
   bool widen;                          /* operands in f32 for want of bf16 */
   bool narrow;                         /* the result in f32 first, for that or to be rounded after the bias */
-  bool bias_after;                     /* is added here */
+  bool bias_after, adds_after;         /* bias and addend are added here */
   size_t offset_a, offset_b, offset_c; /* of widened operands in the scratch memory */
 } product;
 
@@ -34,13 +36,15 @@ sumi_status sumi__product_prepare(sumi__prep *p, sumi__product_planner planner, 
   sumi_status status = SUMI_UNSUPPORTED;
   product *s = sumi__alloc_zero(p->ctx, sizeof *s);
   if (!s) return SUMI_NO_MEMORY;
-  s->bias_after = bias_after && p->node->n_inputs == 3;
-  s->narrow = s->bias_after && c_dtype != SUMI_F32;
+  s->bias_after = bias_after && sumi__operands(p->node) == 3;
+  s->adds_after = p->node->adds && !sumi__product_adds_inside(p, c_dtype);
+  s->narrow = (s->bias_after || s->adds_after) && c_dtype != SUMI_F32;
   if (dtype != SUMI_BF16 || p->ctx->isa >= SUMI__ISA_AVX512_BF16)
     status = planner(p, dtype, s->narrow ? SUMI_F32 : c_dtype, &s->plan);
   if (status == SUMI_UNSUPPORTED && dtype == SUMI_BF16) {
     s->widen = true;
     s->narrow = c_dtype != SUMI_F32;
+    s->adds_after = p->node->adds && !sumi__product_adds_inside(p, SUMI_F32);
     status = planner(p, SUMI_F32, SUMI_F32, &s->plan);
   }
   if (status != SUMI_OK) {
@@ -85,22 +89,29 @@ sumi_status sumi__product_pack(const sumi__call *c, int input, const void *value
 
 typedef struct narrow_task {
   const sumi__call *c;
-  const float *from; /* NULL: values are where they belong, and only the bias is missing */
-  const float *bias; /* over the last dimension; may be NULL */
+  const float *from;  /* NULL: values are where they belong, and lack the rest */
+  const float *bias;  /* over the last dimension; may be NULL */
+  const char *addend; /* of the result's type; may be NULL */
+  int64_t addend_repeats;
   int64_t channels;
 } narrow_task;
 
 enum { BLOCK = 256 };
 
-static void finish_block(const narrow_task *t, char *out, const float *from, int64_t channel, int64_t count) {
+static void finish_block(const narrow_task *t, char *out, const float *from, const char *addend, int64_t channel,
+                         int64_t count) {
   const sumi_dtype dtype = t->c->node->outputs[0]->dtype;
-  float block[BLOCK];
+  float block[BLOCK], more[BLOCK];
   if (from)
     for (int64_t i = 0; i < count; i++) block[i] = from[i];
   else
     SUMI__ISA_PICK(t->c->ctx, sumi__cpu_to_f32)(block, out, dtype, count);
   if (t->bias)
     for (int64_t i = 0; i < count; i++) block[i] += t->bias[channel + i];
+  if (addend) {
+    SUMI__ISA_PICK(t->c->ctx, sumi__cpu_to_f32)(more, addend, dtype, count);
+    for (int64_t i = 0; i < count; i++) block[i] += more[i];
+  }
   SUMI__ISA_PICK(t->c->ctx, sumi__cpu_from_f32)(out, dtype, block, count);
 }
 
@@ -113,8 +124,41 @@ static void finish_range(void *arg, int64_t begin, int64_t end, int worker) {
   for (int64_t pixel = begin; pixel < end; pixel++)
     for (int64_t channel = 0; channel < t->channels; channel += BLOCK) {
       const int64_t at = pixel * t->channels + channel, count = sumi__min_i64(BLOCK, t->channels - channel);
-      finish_block(t, out + (size_t)at * item, t->from ? t->from + at : NULL, channel, count);
+      const int64_t more = pixel / t->addend_repeats * t->channels + channel;
+      finish_block(t, out + (size_t)at * item, t->from ? t->from + at : NULL,
+                   t->addend ? t->addend + (size_t)more * item : NULL, channel, count);
     }
+}
+
+/* Puts the addend where the plan adds to it. */
+typedef struct place_task {
+  char *to;
+  const char *from;
+  size_t row_bytes;
+  int64_t repeats;
+} place_task;
+
+static void place_range(void *arg, int64_t begin, int64_t end, int worker) {
+  const place_task *t = arg;
+  (void)worker;
+  if (t->repeats == 1) {
+    memcpy(t->to + (size_t)begin * t->row_bytes, t->from + (size_t)begin * t->row_bytes,
+           (size_t)(end - begin) * t->row_bytes);
+    return;
+  }
+  for (int64_t r = begin; r < end; r++)
+    memcpy(t->to + (size_t)r * t->row_bytes, t->from + (size_t)(r / t->repeats) * t->row_bytes, t->row_bytes);
+}
+
+static void place_addend(const sumi__call *c) {
+  const sumi__node *n = c->node;
+  const sumi_shape *shape = &n->outputs[0]->shape;
+  const int64_t width = shape->dims[shape->rank - 1];
+  place_task t = {.to = c->out[0],
+                  .from = c->in[n->n_inputs - 1],
+                  .row_bytes = (size_t)width * sumi_dtype_bytes(n->outputs[0]->dtype),
+                  .repeats = sumi__addend_repeats(n)};
+  sumi__parallel_for(c->threads, sumi_shape_count(shape) / width, 16, place_range, &t);
 }
 
 sumi_status sumi__product_run(const sumi__call *c) {
@@ -122,18 +166,24 @@ sumi_status sumi__product_run(const sumi__call *c) {
   const sumi__node *n = c->node;
   const void *a = widened(c, n->inputs[0], c->in[0], s->offset_a);
   const void *b = c->packed[1] ? c->packed[1] : widened(c, n->inputs[1], c->in[1], s->offset_b);
-  const float *bias = n->n_inputs == 3 ? c->in[2] : NULL;
+  const float *bias = sumi__operands(n) == 3 ? c->in[2] : NULL;
   float *wide = (float *)(void *)((char *)c->scratch + s->offset_c);
   void *to = s->narrow ? (void *)wide : c->out[0];
   sumi_status status = SUMI_OK;
+  if (n->adds && !s->adds_after) place_addend(c);
   if (s->plan.taps)
     sumi__taps_run(s->plan.taps, a, b, s->bias_after ? NULL : bias, to, c->scratch);
   else
     status = sumi__dnn_run(s->plan.dnn, a, b, s->bias_after ? NULL : bias, to, c->scratch);
-  if (status != SUMI_OK || !(s->narrow || s->bias_after)) return status;
+  if (status != SUMI_OK || !(s->narrow || s->bias_after || s->adds_after)) return status;
   const sumi_shape *shape = &n->outputs[0]->shape;
   const int64_t channels = shape->dims[shape->rank - 1], pixels = sumi__count(n->outputs[0]) / channels;
-  narrow_task t = {c, s->narrow ? wide : NULL, s->bias_after ? bias : NULL, channels};
+  narrow_task t = {.c = c,
+                   .from = s->narrow ? wide : NULL,
+                   .bias = s->bias_after ? bias : NULL,
+                   .addend = s->adds_after ? c->in[n->n_inputs - 1] : NULL,
+                   .addend_repeats = sumi__addend_repeats(n),
+                   .channels = channels};
   sumi__parallel_for(c->threads, pixels, 16, finish_range, &t);
   return SUMI_OK;
 }

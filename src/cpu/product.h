@@ -17,6 +17,12 @@ typedef struct sumi__product_plan {
 /* Whether oneDNN, which chooses by the processor, might go further than the context allows. */
 static inline bool sumi__isa_limited(const sumi_context *ctx) { return ctx->isa < sumi__isa_detect(); }
 
+/* Whether a plan whose result has that type adds the node's addend itself: oneDNN does, where the result is written
+ * straight to its place, which then has the addend before. */
+static inline bool sumi__product_adds_inside(const sumi__prep *p, sumi_dtype c_dtype) {
+  return p->node->adds && p->node->outputs[0]->dtype == c_dtype && !sumi__isa_limited(p->ctx);
+}
+
 /* Makes the plan for operands and a result of the given types. */
 typedef sumi_status (*sumi__product_planner)(const sumi__prep *p, sumi_dtype dtype, sumi_dtype c_dtype,
                                              sumi__product_plan *out);

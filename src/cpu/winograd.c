@@ -137,7 +137,9 @@ static sumi_status run(const sumi__call *c) {
   sumi__winograd_run r = {.p = p,
                           .x = c->in[0],
                           .filters = c->packed[1],
-                          .bias = c->node->n_inputs > 2 ? c->in[2] : NULL,
+                          .bias = sumi__operands(c->node) > 2 ? c->in[2] : NULL,
+                          .addend = c->node->adds ? c->in[c->node->n_inputs - 1] : NULL,
+                          .addend_repeats = sumi__addend_repeats(c->node),
                           .y = c->out[0],
                           .zeros = zeros,
                           .c_worker = positions(p) * p->c_position};

@@ -35,6 +35,8 @@ typedef struct sumi__winograd_run {
   const sumi__winograd *p;
   const void *x;
   const float *filters, *bias; /* bias may be NULL */
+  const void *addend;          /* of y's type, or NULL */
+  int64_t addend_repeats;      /* pixels of y that one of it is added to */
   void *y;
   const float *zeros;   /* as many as a pixel's bytes fill */
   float *a;             /* transformed pixels of the block */

@@ -32,7 +32,7 @@ static sumi_status reference(const sumi__call *c) {
   const sumi__conv_attrs *a = c->node->attrs;
   const sumi_shape *xs = &c->node->inputs[0]->shape, *ws = &c->node->inputs[1]->shape;
   const sumi_shape *ys = &c->node->outputs[0]->shape;
-  const float *x = c->in[0], *w = c->in[1], *bias = c->node->n_inputs > 2 ? c->in[2] : NULL;
+  const float *x = c->in[0], *w = c->in[1], *bias = sumi__operands(c->node) > 2 ? c->in[2] : NULL;
   float *y = c->out[0];
   const int64_t per_group = ws->dims[3], outs_per_group = ys->dims[3] / a->groups;
   for (int64_t n = 0; n < ys->dims[0]; n++)
@@ -57,7 +57,7 @@ static void grad(sumi_graph *g, const sumi__node *n, sumi_tensor *const *dy, con
 static double flops(const sumi__node *n) { return sumi__conv_flops(&n->outputs[0]->shape, &n->inputs[1]->shape); }
 
 const sumi__op sumi__op_conv2d = {
-    .name = "conv2d", .infer = infer, .reference = reference, .grad = grad, .flops = flops};
+    .name = "conv2d", .flags = SUMI__OP_ADDS, .infer = infer, .reference = reference, .grad = grad, .flops = flops};
 
 sumi_tensor *sumi__conv2d(sumi_graph *g, sumi_tensor *x, sumi_tensor *w, sumi_tensor *bias, const sumi__conv_attrs *a) {
   if (!x) return NULL;

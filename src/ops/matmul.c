@@ -65,7 +65,7 @@ static sumi_status reference(const sumi__call *c) {
   int64_t stride_a[SUMI_MAX_RANK], stride_b[SUMI_MAX_RANK];
   sumi__broadcast_strides(&la, &ly, stride_a);
   sumi__broadcast_strides(&lb, &ly, stride_b);
-  const float *a = c->in[0], *b = c->in[1], *bias = c->node->n_inputs > 2 ? c->in[2] : NULL;
+  const float *a = c->in[0], *b = c->in[1], *bias = sumi__operands(c->node) > 2 ? c->in[2] : NULL;
   const int64_t count = sumi_shape_count(&ly);
   for (int64_t e = 0; e < count; e++) {
     int64_t rest = e, at_a = 0, at_b = 0;
@@ -108,7 +108,7 @@ static void grad(sumi_graph *g, const sumi__node *n, sumi_tensor *const *dy, con
 static double flops(const sumi__node *n) { return 2.0 * (double)sumi__count(n->outputs[0]) * (double)sizes_of(n).k_a; }
 
 const sumi__op sumi__op_matmul = {
-    .name = "matmul", .infer = infer, .reference = reference, .grad = grad, .flops = flops};
+    .name = "matmul", .flags = SUMI__OP_ADDS, .infer = infer, .reference = reference, .grad = grad, .flops = flops};
 
 sumi_tensor *sumi_matmul(sumi_graph *g, sumi_tensor *a, sumi_tensor *b, bool transpose_a, bool transpose_b,
                          sumi_tensor *bias) {

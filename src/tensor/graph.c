@@ -91,6 +91,10 @@ static bool inputs_usable(sumi_graph *g, const sumi__op *op, int n_inputs, sumi_
   return true;
 }
 
+int64_t sumi__addend_repeats(const sumi__node *n) {
+  return n->adds ? sumi__count(n->outputs[0]) / sumi__count(sumi__addend(n)) : 1;
+}
+
 sumi_tensor *sumi__build(sumi_graph *g, const sumi__op *op, int n_inputs, sumi_tensor *const *inputs, const void *attrs,
                          size_t attrs_bytes) {
   if (!inputs_usable(g, op, n_inputs, inputs)) return NULL;

@@ -30,6 +30,7 @@ struct sumi__node {
   size_t attrs_bytes;
   const char *name;
   int segment; /* that is computed again for gradients; 0: kept */
+  bool adds; /* the last input is added to output 0, before that is rounded: the compiler's doing (see SUMI__OP_ADDS) */
 };
 
 struct sumi_graph {
@@ -61,7 +62,11 @@ typedef struct sumi__call {
 enum {
   SUMI__OP_LEAF = 1,    /* input, parameter, constant: nothing to run */
   SUMI__OP_NO_GRAD = 2, /* by its nature no gradient flows through it */
-  SUMI__OP_NO_FOLD = 4  /* its value changes though its inputs do not */
+  SUMI__OP_NO_FOLD = 4, /* its value changes though its inputs do not */
+  /* Its kernels, and its reference, can add a tensor of output 0's type to their sums before these are written. That
+   * addend has as many elements as the output, or fewer rows of the output's last dimension, each of which goes to
+   * equally many of the output's. */
+  SUMI__OP_ADDS = 8
 };
 
 /* An operator. It is one file of src/ops; `sumi__op_NAME` is its definition. */
@@ -83,6 +88,15 @@ struct sumi__op {
   /* Output 0 is input 0's memory from *offset bytes on; NULL for operators that are never a view. */
   bool (*view)(const sumi__node *n, size_t *offset);
 };
+
+/* The inputs that the operator itself declares, and the one that is added to its result; NULL, the index being out of
+ * range, if there is none. */
+static inline int sumi__operands(const sumi__node *n) { return n->n_inputs - (n->adds ? 1 : 0); }
+static inline const sumi_tensor *sumi__addend(const sumi__node *n) {
+  return n->adds ? n->inputs[n->n_inputs - 1] : NULL;
+}
+/* How many rows of the output a row of the addend goes to. */
+int64_t sumi__addend_repeats(const sumi__node *n);
 
 /* Adds a node. NULL among the inputs passes through; attrs are copied. Returns output 0, or NULL with the graph's
  * fault set. */

@@ -8,6 +8,11 @@
  * caller's graph may go. *map: for each tensor of `g` by id, its copy or NULL; the caller frees `*map`. */
 sumi_status sumi__clone_live(sumi_graph *g, int n, sumi_tensor *const *outputs, sumi_graph **out, sumi_tensor ***map);
 
+/* Sums of a product and something else (a residual, a time embedding) become the product's own (SUMI__OP_ADDS), where
+ * nobody else reads the product and the something is not worth joining the sum's chain. keep[id]: tensors that must
+ * stay. */
+sumi_status sumi__fold_addends(sumi_graph *g, const bool *keep);
+
 /* Joins elementwise operators into chains (sumi__op_fused): a producer joins its consumer's chain if it has the same
  * shape and nobody else reads it, or if it is a mere load (a widening cast, a broadcast). Absorbed nodes are removed.
  * keep[id]: tensors that must stay. */

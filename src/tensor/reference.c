@@ -40,6 +40,14 @@ static void run_elementwise(const sumi__call *c) {
   }
 }
 
+static void add_rows(const sumi__node *n, float *y, const float *addend) {
+  const sumi_shape *shape = &n->outputs[0]->shape;
+  const int64_t width = shape->dims[shape->rank - 1], repeats = sumi__addend_repeats(n);
+  const int64_t rows = sumi_shape_count(shape) / width;
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t i = 0; i < width; i++) y[r * width + i] += addend[r / repeats * width + i];
+}
+
 static sumi_status run(const sumi__call *c) {
   const sumi__node *n = c->node;
   const void *in[SUMI__MAX_INPUTS];
@@ -66,6 +74,7 @@ static sumi_status run(const sumi__call *c) {
     status = n->op->reference(&inner);
   else
     run_elementwise(&inner);
+  if (status == SUMI_OK && n->adds) add_rows(n, out[0], in[n->n_inputs - 1]);
   for (int i = 0; i < n->n_outputs; i++)
     if (converts(n->outputs[i])) sumi__from_f32(c->out[i], n->outputs[i]->dtype, out[i], sumi__count(n->outputs[i]));
   return status;

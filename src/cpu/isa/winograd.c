@@ -269,10 +269,16 @@ ALWAYS_INLINE void one_result(const sumi__winograd_run *run, const tile_place *t
   }
   for (int w = 0; w < m; w++) transform_sums(x + w, SIDE, m);
   for (int h = 0; h < m; h++)
-    for (int w = 0; w < m; w++)
-      if (h < rows && w < columns)
-        store_channels(run->y, dtype, ((t->n * p->oh + t->h + h) * p->ow + t->w + w) * p->o + o, x[h * SIDE + w] + bias,
-                       n);
+    for (int w = 0; w < m; w++) {
+      if (h >= rows || w >= columns) continue;
+      const int64_t pixel = (t->n * p->oh + t->h + h) * p->ow + t->w + w;
+      vf y = x[h * SIDE + w] + bias;
+      if (run->addend) {
+        const int64_t at = (run->addend_repeats == 1 ? pixel : pixel / run->addend_repeats) * p->o + o;
+        y += load_channels(run->addend, dtype, at, 0, n);
+      }
+      store_channels(run->y, dtype, pixel * p->o + o, y, n);
+    }
 }
 
 ALWAYS_INLINE void results_as(const sumi__winograd_run *run, const float *c, int64_t first, int64_t count,
