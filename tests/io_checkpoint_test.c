@@ -134,23 +134,36 @@ static void cycles_end(void **state) {
 }
 
 /* Opcodes of a few bytes that repeat something long which is shared: in proportion to the file they take little. */
-enum { LITTLE = 40 << 20, REPEATED = 15000, REPEATS = 5000 };
+enum { REPEATED = 15000, REPEATS = 5000 };
+
+/* A context whose memory is counted: `little` is the most that may live at once. */
+typedef struct purse {
+  size_t live, little;
+} purse;
 
 static void *allocate_little(void *user, size_t bytes) {
-  size_t *live = user;
-  if (bytes > LITTLE - *live) return NULL;
+  purse *p = user;
+  if (bytes > p->little - p->live) return NULL;
   uint8_t *memory = aligned_alloc(64, sumi__align_up(bytes, 64) + 64);
   if (!memory) return NULL;
-  *live += bytes;
+  p->live += bytes;
   memcpy(memory, &bytes, sizeof bytes);
   return memory + 64;
 }
 
 static void release_little(void *user, void *memory) {
-  size_t *live = user, bytes;
+  size_t bytes;
   memcpy(&bytes, (uint8_t *)memory - 64, sizeof bytes);
-  *live -= bytes;
+  ((purse *)user)->live -= bytes;
   free((uint8_t *)memory - 64);
+}
+
+static sumi_context *frugal_context(purse *p) {
+  const sumi_context_options options = {
+      .threads = 1, .allocate = allocate_little, .release = release_little, .memory_user = p};
+  sumi_context *ctx;
+  assert_int_equal(sumi_context_create(&options, &ctx), SUMI_OK);
+  return ctx;
 }
 
 static size_t put(char *out, size_t at, const char *text, size_t bytes, size_t times) {
@@ -162,11 +175,8 @@ static size_t put(char *out, size_t at, const char *text, size_t bytes, size_t t
 
 static void repeats_take_little_memory(void **state) {
   (void)state;
-  size_t live = 0;
-  const sumi_context_options options = {
-      .threads = 1, .allocate = allocate_little, .release = release_little, .memory_user = &live};
-  sumi_context *ctx;
-  assert_int_equal(sumi_context_create(&options, &ctx), SUMI_OK);
+  purse p = {.little = 40 << 20};
+  sumi_context *ctx = frugal_context(&p);
   char *pickle = malloc(1 << 20);
   assert_non_null(pickle);
   for (int k = 0; k < 2; k++) {
@@ -188,12 +198,75 @@ static void repeats_take_little_memory(void **state) {
     }
     PUT("}.", 1);
     assert_int_equal(parse(ctx, pickle, n, &v, &arena), SUMI_FORMAT);
-    assert_non_null(strstr(sumi_context_error(ctx), "repeats the same values too often"));
+    assert_non_null(strstr(sumi_context_error(ctx), "takes too much memory at byte"));
     sumi__arena_free(&arena);
   }
   free(pickle);
   sumi_context_free(ctx);
-  assert_int_equal(live, 0);
+  assert_int_equal(p.live, 0);
+}
+
+/* Every opcode that makes something out of a byte or two, four megabytes of it: the limit is named before memory is
+ * gone, and what is read within it takes little. */
+static void many_values_take_bounded_memory(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    size_t bytes;
+  } cases[] = {{BYTES("N")}, {BYTES("]")},     {BYTES("}")},  {BYTES("(")},     {BYTES(")")},  {BYTES("K\x01")},
+               {BYTES("2")}, {BYTES("]\x94")}, {BYTES("N0")}, {BYTES("N\x85")}, {BYTES("2a")}, {BYTES("C\x00")}};
+  enum { MOST = 4 << 20 };
+  char *pickle = malloc(MOST + 8);
+  assert_non_null(pickle);
+  for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
+    for (int small = 0; small < 2; small++) {
+      const size_t length = small ? MOST / 40 : MOST;
+      /* The limit, and growing arrays are copied. */
+      purse p = {.little = small ? 100 * length + (1 << 20) : SUMI__PICKLE_MOST_MEMORY + (80 << 20)};
+      sumi_context *ctx = frugal_context(&p);
+      const sumi__pickle_value *v;
+      sumi__arena arena;
+      size_t n = put(pickle, 0, BYTES("]"), 1);
+      n = put(pickle, n, cases[k].text, cases[k].bytes, (length - 2) / cases[k].bytes);
+      n = put(pickle, n, BYTES("."), 1);
+      const sumi_status status = parse(ctx, pickle, n, &v, &arena);
+      const char *says = sumi_context_error(ctx);
+      const bool limited = strstr(says, "the limit is ") && strstr(says, " bytes for one of its length");
+      if (status != SUMI_OK && !(status == SUMI_FORMAT && (limited || strstr(says, "the stack is empty"))))
+        fail_msg("case %zu, %zu bytes: %s", k, n, says);
+      sumi__arena_free(&arena);
+      sumi_context_free(ctx);
+      assert_int_equal(p.live, 0);
+    }
+  free(pickle);
+}
+
+/* Numbers of memos that leave gaps would ask for memory that no value needs. */
+static void memos_follow_each_other(void **state) {
+  const sumi__pickle_value *v;
+  sumi__arena arena;
+  char pickle[256];
+  size_t n = 0;
+  PUT("]r\x00\x00\x00\x01", 1);
+  PUT("N0", 100);
+  PUT(".", 1);
+  assert_int_equal(parse(*state, pickle, n, &v, &arena), SUMI_FORMAT);
+  assert_error(*state, "a memo's number is too large");
+  sumi__arena_free(&arena);
+}
+
+/* A pickle that goes on for ever is not followed for ever. */
+static void endless_pickles_end(void **state) {
+  const sumi__pickle_value *v;
+  sumi__arena arena;
+  const size_t bytes = SUMI__PICKLE_MOST_BYTES + 1000;
+  char *pickle = malloc(bytes);
+  assert_non_null(pickle);
+  put(pickle, 0, BYTES("\x80\x02"), bytes / 2);
+  assert_int_equal(parse(*state, pickle, bytes, &v, &arena), SUMI_FORMAT);
+  assert_error(*state, "hostile.ckpt: the pickle has no end within 67108864 bytes, which is the limit");
+  sumi__arena_free(&arena);
+  free(pickle);
 }
 
 /* An archive of a pickle and a storage of 16 bytes under the key 0. */
@@ -239,16 +312,14 @@ static void assert_archive(sumi_context *ctx, const char *pickle, size_t bytes, 
 /* A key of 1000 letters above 225 million tensors: lists that are shared. */
 static void names_take_little_memory(void **state) {
   (void)state;
-  size_t live = 0, n = 0;
-  const sumi_context_options options = {
-      .threads = 1, .allocate = allocate_little, .release = release_little, .memory_user = &live};
-  sumi_context *ctx;
+  size_t n = 0;
+  purse p = {.little = 40 << 20};
+  sumi_context *ctx = frugal_context(&p);
   sumi__torch_file f;
   char *pickle = malloc(1 << 20);
   uint8_t *archive = malloc(1 << 20);
   assert_non_null(pickle);
   assert_non_null(archive);
-  assert_int_equal(sumi_context_create(&options, &ctx), SUMI_OK);
   PUT("ctorch._utils\n_rebuild_tensor_v2\n((S'storage'\nctorch\nFloatStorage\nS'0'\nS'cpu'\nI4\ntQI0\n(I4\nt(I1\nt"
       "I00\n}tRq\x00"
       "0](",
@@ -266,7 +337,7 @@ static void names_take_little_memory(void **state) {
   free(archive);
   free(pickle);
   sumi_context_free(ctx);
-  assert_int_equal(live, 0);
+  assert_int_equal(p.live, 0);
 }
 
 static void hostile_tensors_are_errors(void **state) {
@@ -356,6 +427,9 @@ int main(void) {
       cmocka_unit_test(damaged_pickles_are_errors),
       cmocka_unit_test(cycles_end),
       cmocka_unit_test(repeats_take_little_memory),
+      cmocka_unit_test(many_values_take_bounded_memory),
+      cmocka_unit_test(memos_follow_each_other),
+      cmocka_unit_test(endless_pickles_end),
       cmocka_unit_test(names_take_little_memory),
       cmocka_unit_test(hostile_tensors_are_errors),
       cmocka_unit_test(hostile_archives_are_errors),

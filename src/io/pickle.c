@@ -4,9 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Checkpoints have some hundred thousand values at most; one takes 200 bytes, and an opcode of one byte makes it. */
-enum { MOST_VALUES = 1 << 22 };
-
 /* The machine: a stack of values, marks in it, and a memo. */
 typedef struct machine {
   sumi_context *ctx;
@@ -20,9 +17,9 @@ typedef struct machine {
   size_t mark_count, mark_capacity;
   sumi__pickle_value **memo;
   size_t memo_count, memo_capacity;
-  size_t values;                     /* made so far */
-  size_t copies;                     /* bytes left for what is copied from values that may be shared */
-  const sumi__pickle_value *storage; /* the last one named */
+  size_t values;                       /* made so far */
+  size_t room, rooms;                  /* bytes of memory that are left to it, of so many */
+  const sumi__pickle_storage *storage; /* the last one named */
   sumi_status status;
 } machine;
 
@@ -33,15 +30,35 @@ static void fail(machine *m, const char *what) {
     m->status = sumi__fail(m->ctx, SUMI_FORMAT, "%s: the pickle is damaged at byte %zu: %s", m->name, m->at, what);
 }
 
-static void no_memory(machine *m) {
-  if (m->status == SUMI_OK) m->status = SUMI_NO_MEMORY;
+/* Whatever is kept is counted: opcodes of a byte or two make values, repeat what is shared, and name memos by numbers.
+ */
+static bool spend(machine *m, size_t bytes) {
+  if (m->status == SUMI_OK && bytes > m->room)
+    m->status =
+        sumi__fail(m->ctx, SUMI_FORMAT,
+                   "%s: the pickle takes too much memory at byte %zu: the limit is %zu bytes for one of its length",
+                   m->name, m->at, m->rooms);
+  if (m->status != SUMI_OK) return false;
+  m->room -= bytes;
+  return true;
+}
+
+/* Memory that stays, or NULL. */
+static void *keep(machine *m, size_t bytes) {
+  void *memory = spend(m, bytes) ? sumi__arena_alloc(m->arena, bytes) : NULL;
+  if (!memory && m->status == SUMI_OK) m->status = SUMI_NO_MEMORY;
+  return memory;
 }
 
 /* ---- Bytes ---- */
 
 static const uint8_t *take(machine *m, uint64_t count) {
   if (m->status != SUMI_OK || count > m->bytes - m->at) {
-    fail(m, "it ends in the middle");
+    if (m->bytes < SUMI__PICKLE_MOST_BYTES)
+      fail(m, "it ends in the middle");
+    else if (m->status == SUMI_OK)
+      m->status = sumi__fail(m->ctx, SUMI_FORMAT, "%s: the pickle has no end within %d bytes, which is the limit",
+                             m->name, (int)SUMI__PICKLE_MOST_BYTES);
     return NULL;
   }
   const uint8_t *p = m->data + m->at;
@@ -64,11 +81,8 @@ static char *take_line(machine *m, size_t *bytes) {
     return NULL;
   }
   const size_t n = (size_t)(end - (m->data + m->at));
-  char *copy = sumi__arena_alloc(m->arena, n + 1);
-  if (!copy) {
-    no_memory(m);
-    return NULL;
-  }
+  char *copy = keep(m, n + 1);
+  if (!copy) return NULL;
   memcpy(copy, m->data + m->at, n);
   m->at += n + 1;
   *bytes = n;
@@ -78,25 +92,16 @@ static char *take_line(machine *m, size_t *bytes) {
 /* ---- Stack and memo ---- */
 
 static bool grow(machine *m, void **items, size_t *capacity, size_t need, size_t item) {
-  if (m->status == SUMI_OK && sumi__grow(m->ctx, items, capacity, need, item) != SUMI_OK) no_memory(m);
+  if (m->status != SUMI_OK || need <= *capacity) return m->status == SUMI_OK;
+  const size_t grown = need > 2 * *capacity ? need : 2 * *capacity;
+  if (spend(m, (grown - *capacity) * item)) m->status = sumi__grow(m->ctx, items, capacity, need, item);
   return m->status == SUMI_OK;
 }
 
-/* A few opcodes can name what is shared again and again: what each of them copies is counted. */
-static bool spend(machine *m, size_t bytes) {
-  if (m->status == SUMI_OK && bytes > m->copies) fail(m, "it repeats the same values too often");
-  if (m->status != SUMI_OK) return false;
-  m->copies -= bytes;
-  return true;
-}
-
 static value *make(machine *m, sumi__pickle_kind kind) {
-  if (m->values++ == MOST_VALUES) fail(m, "it has too many values");
-  value *v = m->status == SUMI_OK ? sumi__arena_alloc(m->arena, sizeof *v) : NULL;
-  if (!v) {
-    no_memory(m);
-    return NULL;
-  }
+  value *v = keep(m, sizeof *v);
+  if (!v) return NULL;
+  m->values++;
   v->kind = kind;
   return v;
 }
@@ -147,11 +152,8 @@ static void append(machine *m, value *list, value *item) {
   if (!list || !item || m->status != SUMI_OK) return;
   if (list->count == list->capacity) {
     const size_t capacity = list->capacity ? 2 * list->capacity : 4;
-    value **items = sumi__arena_alloc(m->arena, capacity * sizeof *items);
-    if (!items) {
-      no_memory(m);
-      return;
-    }
+    value **items = keep(m, capacity * sizeof *items);
+    if (!items) return;
     if (list->count) memcpy(items, list->items, list->count * sizeof *items);
     list->items = items;
     list->capacity = capacity;
@@ -169,7 +171,7 @@ static void append_marked(machine *m, value *list, size_t begin) {
 static void memo_put(machine *m, uint64_t index) {
   value *v = top(m);
   if (!v) return;
-  if (index > m->bytes) { /* there cannot be more memos than bytes */
+  if (index > m->values) { /* each is of another value, and their numbers follow each other */
     fail(m, "a memo's number is too large");
     return;
   }
@@ -213,12 +215,8 @@ static void push_text(machine *m, const char *text, size_t bytes) {
 /* A copy of `bytes` bytes, terminated. */
 static void push_bytes(machine *m, uint64_t bytes) {
   const uint8_t *p = take(m, bytes);
-  char *copy = p ? sumi__arena_alloc(m->arena, (size_t)bytes + 1) : NULL;
-  if (!p) return;
-  if (!copy) {
-    no_memory(m);
-    return;
-  }
+  char *copy = p ? keep(m, (size_t)bytes + 1) : NULL;
+  if (!copy) return;
   memcpy(copy, p, (size_t)bytes);
   push_text(m, copy, (size_t)bytes);
 }
@@ -283,12 +281,9 @@ static void push_tuple(machine *m, size_t length) {
 }
 
 static void push_global(machine *m, const char *module, size_t a, const char *name, size_t b) {
-  char *text = spend(m, a + b + 2) ? sumi__arena_alloc(m->arena, a + b + 2) : NULL;
+  char *text = keep(m, a + b + 2);
   value *v = push_new(m, SUMI__PICKLE_GLOBAL);
-  if (!v || !text) {
-    no_memory(m);
-    return;
-  }
+  if (!v) return;
   memcpy(text, module, a);
   text[a] = '.';
   memcpy(text + a + 1, name, b);
@@ -333,16 +328,13 @@ static void push_storage(machine *m, const value *id) {
     push_new(m, SUMI__PICKLE_OPAQUE);
     return;
   }
+  sumi__pickle_storage *storage = keep(m, sizeof *storage);
   value *v = push_new(m, SUMI__PICKLE_STORAGE);
   if (!v) return;
-  v->dtype = SUMI_DTYPE_COUNT;
+  *storage = (sumi__pickle_storage){.key = key->text, .dtype = SUMI_DTYPE_COUNT, .before = m->storage};
   for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-    if (strcmp(types[i].name, type->text) == 0) v->dtype = types[i].dtype;
-  v->text = key->text;
-  v->text_bytes = key->text_bytes;
-  v->integer = elements->integer;
-  v->storage = m->storage;
-  m->storage = v;
+    if (strcmp(types[i].name, type->text) == 0) storage->dtype = types[i].dtype;
+  v->storage = m->storage = storage;
 }
 
 static bool read_sizes(const value *list, int64_t *out) {
@@ -367,13 +359,18 @@ static value *tensor_of(machine *m, const value *arguments) {
     fail(m, "a tensor's description is wrong");
     return NULL;
   }
-  v->kind = size->count <= SUMI_MAX_RANK ? SUMI__PICKLE_TENSOR : SUMI__PICKLE_OPAQUE;
-  if (v->kind == SUMI__PICKLE_OPAQUE) return v;
-  v->storage = storage;
-  v->integer = offset->integer;
-  v->shape.rank = (int)size->count;
-  if (!read_sizes(size, v->shape.dims) || !read_sizes(stride, v->strides))
+  if (size->count > SUMI_MAX_RANK) {
+    v->kind = SUMI__PICKLE_OPAQUE;
+    return v;
+  }
+  sumi__pickle_tensor *t = keep(m, sizeof *t);
+  if (!t) return NULL;
+  t->storage = storage->storage;
+  t->offset = offset->integer;
+  t->shape.rank = (int)size->count;
+  if (!read_sizes(size, t->shape.dims) || !read_sizes(stride, t->strides))
     fail(m, "a tensor's size or stride is wrong");
+  v->tensor = t;
   return v;
 }
 
@@ -614,10 +611,12 @@ static bool step(machine *m) {
 }
 
 sumi_status sumi__pickle_parse(sumi_context *ctx, const char *name, const uint8_t *data, size_t bytes,
-                               sumi__arena *arena, size_t *used, const sumi__pickle_value **storages,
+                               sumi__arena *arena, size_t *used, const sumi__pickle_storage **storages,
                                const sumi__pickle_value **out) {
+  enum { EACH = 64, AT_LEAST = 64 << 10, ALL = SUMI__PICKLE_MOST_MEMORY };
+  if (bytes > SUMI__PICKLE_MOST_BYTES) bytes = SUMI__PICKLE_MOST_BYTES;
   machine m = {.ctx = ctx, .name = name, .data = data, .bytes = bytes, .arena = arena};
-  m.copies = bytes <= (SIZE_MAX - 4096) / 16 ? 16 * bytes + 4096 : SIZE_MAX;
+  m.room = m.rooms = bytes < (ALL - AT_LEAST) / EACH ? EACH * bytes + AT_LEAST : ALL;
   *out = NULL;
   while (step(&m)) continue;
   const value *result = m.status == SUMI_OK ? pop(&m) : NULL;

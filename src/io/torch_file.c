@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_PICKLE = 1 << 26, MOST_DEPTH = 16, MOST_NAME = 1024 };
+enum { MOST_DEPTH = 16, MOST_NAME = 1024, MOST_PREAMBLE = 4096 };
 
 typedef struct bytes {
   const uint8_t *data;
@@ -47,6 +47,7 @@ static sumi_status too_often(const reader *r) {
 
 /* What a pickle of so many bytes may unfold to. */
 static void limit_walk(reader *r, size_t pickle_bytes) {
+  if (pickle_bytes > SUMI__PICKLE_MOST_MEMORY / 64) pickle_bytes = SUMI__PICKLE_MOST_MEMORY / 64;
   r->visits = 8 * pickle_bytes + 1000;
   r->names = 64 * pickle_bytes + 65536;
 }
@@ -74,10 +75,10 @@ static bool find_storage(const reader *r, const char *key, bytes *out) {
 /* ---- Tensors ---- */
 
 /* Elements of the shape, and the last one's place in the storage; false if either is beyond 2^62. */
-static bool measure(const sumi__pickle_value *t, int64_t *count, int64_t *last) {
+static bool measure(const sumi__pickle_tensor *t, int64_t *count, int64_t *last) {
   const int64_t limit = (int64_t)1 << 62;
   *count = 1;
-  *last = t->integer;
+  *last = t->offset;
   for (int i = 0; i < t->shape.rank; i++) {
     const int64_t dim = t->shape.dims[i];
     int64_t reach;
@@ -89,7 +90,7 @@ static bool measure(const sumi__pickle_value *t, int64_t *count, int64_t *last) 
   return true;
 }
 
-static bool in_order(const sumi__pickle_value *t) {
+static bool in_order(const sumi__pickle_tensor *t) {
   int64_t step = 1;
   for (int i = t->shape.rank; i-- > 0;) {
     if (t->shape.dims[i] != 1 && t->strides[i] != step) return false;
@@ -99,7 +100,7 @@ static bool in_order(const sumi__pickle_value *t) {
 }
 
 /* A copy in order of a tensor whose elements lie otherwise, such as a transpose. */
-static sumi_status copy_in_order(reader *r, const sumi__pickle_value *t, const char *where, int64_t count,
+static sumi_status copy_in_order(reader *r, const sumi__pickle_tensor *t, const char *where, int64_t count,
                                  const uint8_t *from, const void **out) {
   const size_t item = sumi_dtype_bytes(t->storage->dtype);
   int64_t index[SUMI_MAX_RANK] = {0};
@@ -120,17 +121,17 @@ static sumi_status copy_in_order(reader *r, const sumi__pickle_value *t, const c
   return SUMI_OK;
 }
 
-static sumi_status view_of(reader *r, const sumi__pickle_value *t, const char *where, sumi__tensor_view *out) {
-  const sumi__pickle_value *s = t->storage;
+static sumi_status view_of(reader *r, const sumi__pickle_tensor *t, const char *where, sumi__tensor_view *out) {
+  const sumi__pickle_storage *s = t->storage;
   int64_t count, last;
   bytes at;
   *out = (sumi__tensor_view){.dtype = s->dtype, .shape = t->shape, .mapped = r->mapped};
   if (s->dtype == SUMI_DTYPE_COUNT) return SUMI_OK;
-  if (!find_storage(r, s->text, &at)) return damaged(r, where, "its storage is missing");
+  if (!find_storage(r, s->key, &at)) return damaged(r, where, "its storage is missing");
   const size_t item = sumi_dtype_bytes(s->dtype);
   if (!measure(t, &count, &last)) return damaged(r, where, "its size is beyond any memory");
   if (count > 0 && (uint64_t)last >= at.bytes / item) return damaged(r, where, "it lies beyond its storage");
-  out->data = at.data + (count > 0 ? (size_t)t->integer * item : 0);
+  out->data = at.data + (count > 0 ? (size_t)t->offset * item : 0);
   if (count == 0 || in_order(t)) return SUMI_OK;
   out->mapped = false;
   return copy_in_order(r, t, where, count, out->data, &out->data);
@@ -179,7 +180,7 @@ static sumi_status walk(reader *r, const sumi__pickle_value *v, const char *path
   sumi__tensor_view view;
   if (r->visits-- == 0) return too_often(r);
   if (v->kind == SUMI__PICKLE_TENSOR) {
-    SUMI_TRY(view_of(r, v, path, &view));
+    SUMI_TRY(view_of(r, v->tensor, path, &view));
     SUMI_TRY(add(r, path, &view));
   } else if (v->kind == SUMI__PICKLE_INTEGER && depth == 1) {
     view = (sumi__tensor_view){.dtype = SUMI_I64, .shape = SUMI_SCALAR, .data = &v->integer};
@@ -243,9 +244,8 @@ static sumi_status check_byte_order(const reader *r) {
   return sumi__fail(r->ctx, SUMI_UNSUPPORTED, "%s: its numbers are big-endian, expected little-endian", r->name);
 }
 
-static sumi_status parse(reader *r, bytes pickle, size_t *used, const sumi__pickle_value **storages,
+static sumi_status parse(reader *r, bytes pickle, size_t *used, const sumi__pickle_storage **storages,
                          const sumi__pickle_value **out) {
-  if (pickle.bytes > MOST_PICKLE) pickle.bytes = MOST_PICKLE;
   return sumi__pickle_parse(r->ctx, r->name, pickle.data, pickle.bytes, &r->file->arena, used, storages, out);
 }
 
@@ -258,7 +258,7 @@ static sumi_status open_archive(reader *r, bytes all) {
              r->name);
   SUMI_TRY(check_byte_order(r));
   SUMI_TRY(parse(r, (bytes){pickle->data, pickle->bytes}, NULL, NULL, &root));
-  limit_walk(r, pickle->bytes < MOST_PICKLE ? pickle->bytes : MOST_PICKLE);
+  limit_walk(r, pickle->bytes);
   SUMI_TRY(walk_all(r, root));
 done:
   sumi__zip_free(&r->zip);
@@ -271,9 +271,9 @@ done:
 static const uint8_t magic[] = {0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19};
 
 /* Element sizes are those of the storages' types, also where nobody but an opaque object knows the tensor. */
-static void find_sizes(reader *r, const sumi__pickle_value *named) {
-  for (; named; named = named->storage) {
-    const legacy_storage wanted = {.key = named->text};
+static void find_sizes(reader *r, const sumi__pickle_storage *named) {
+  for (; named; named = named->before) {
+    const legacy_storage wanted = {.key = named->key};
     legacy_storage *s = bsearch(&wanted, r->storages, r->storage_count, sizeof wanted, by_key);
     if (s && named->dtype != SUMI_DTYPE_COUNT) s->at.bytes = sumi_dtype_bytes(named->dtype);
   }
@@ -317,10 +317,12 @@ static sumi_status place_storages(reader *r, const sumi__pickle_value *keys, byt
 
 static sumi_status open_stream(reader *r, bytes rest) {
   sumi_status status = SUMI_OK;
-  const sumi__pickle_value *values[5] = {NULL}, *named[5] = {NULL};
+  const sumi__pickle_value *values[5] = {NULL};
+  const sumi__pickle_storage *named[5] = {NULL};
   size_t used, total = 0;
   for (int i = 0; i < 5; i++) {
-    SUMI_TRY(parse(r, rest, &used, &named[i], &values[i]));
+    const size_t most = i < 3 && rest.bytes > MOST_PREAMBLE ? MOST_PREAMBLE : rest.bytes;
+    SUMI_TRY(parse(r, (bytes){rest.data, most}, &used, &named[i], &values[i]));
     rest.data += used;
     rest.bytes -= used;
     total += used;
