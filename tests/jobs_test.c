@@ -316,6 +316,60 @@ static void predicted_pictures_are_blended(void **state) {
   close_drawn(&d);
 }
 
+/* ---- The checkpoint's own sampler ---- */
+
+static void assert_sampler_of(void **state, const char *folder, const char *sampler, const char *schedule) {
+  sumi_engine *engine = NULL;
+  assert_ok(*state, sumi_engine_open(*state, folder, NULL, &engine));
+  const sumi_engine_info info = sumi_engine_describe(engine);
+  assert_string_equal(info.sampler, sampler);
+  if (schedule)
+    assert_string_equal(info.schedule, schedule);
+  else
+    assert_null(info.schedule);
+  sumi_engine_close(engine);
+}
+
+/* What is read out of a scheduler_config.json. */
+static void assert_own_sampler(void **state, const char *scheduler, const char *sampler, const char *schedule) {
+  if (access("own", F_OK) != 0)
+    assert_int_equal(system("cp -r " SUMI_TESTS "/golden/sd/sd1 own && chmod -R u+w own"), 0);
+  write_plain("own/scheduler/scheduler_config.json", scheduler, strlen(scheduler));
+  assert_sampler_of(state, "own", sampler, schedule);
+}
+
+/* A job that names no sampler has the one of the folder's scheduler_config.json, as a pipeline of diffusers has. */
+static void checkpoints_have_a_sampler_of_their_own(void **state) {
+  sd_fixture f;
+  static float picture[3 * PIXELS];
+  char *note = NULL;
+  open_family(&f, "sd1");
+  sumi_generation job = job_of(SUMI_PRECISION_F32);
+  assert_int_equal(sumi_session_generate(f.session, &job, picture, NULL), SUMI_OK);
+  assert_picture("a job that names no sampler", picture, values(&f, "result.pndm", 3 * PIXELS), 90.0);
+  assert_int_equal(sumi_session_note(f.session, &job, 0, &note), SUMI_OK);
+  assert_non_null(strstr(note, "Sampler: pndm, Schedule type: normal"));
+  sumi_text_free(f.ctx, note);
+  close_family(&f);
+  assert_own_sampler(state, "{}", "euler", NULL);
+  assert_own_sampler(state, "{\"_class_name\": \"DDIMScheduler\"}", "ddim", NULL);
+  assert_own_sampler(state, "{\"_class_name\": \"PNDMScheduler\", \"skip_prk_steps\": true}", "pndm", NULL);
+  assert_own_sampler(state, "{\"_class_name\": \"PNDMScheduler\"}", "euler", NULL);
+  assert_own_sampler(state, "{\"_class_name\": \"EulerDiscreteScheduler\", \"use_karras_sigmas\": true}", "euler",
+                     "karras");
+  assert_own_sampler(state, "{\"_class_name\": \"UniPCMultistepScheduler\", \"use_beta_sigmas\": true}", "unipc",
+                     "beta");
+  assert_own_sampler(state,
+                     "{\"_class_name\": \"DPMSolverMultistepScheduler\", \"algorithm_type\": \"sde-dpmsolver++\","
+                     " \"use_exponential_sigmas\": true}",
+                     "dpmpp-2m-sde", "exponential");
+  assert_own_sampler(state, "{\"_class_name\": \"SomethingOfTomorrow\", \"use_karras_sigmas\": true}", "euler", NULL);
+  assert_own_sampler(state, "{\"_class_name\": \"euler-maruyama\"}", "euler", NULL);
+  assert_own_sampler(state, "{\"_class_name\": \"HeunDiscreteScheduler\", \"use_beta_sigmas\": true}", "heun", "beta");
+  assert_ok(*state, sumi_model_convert(*state, "own", "converted", NULL));
+  assert_sampler_of(state, "converted", "heun", "beta");
+}
+
 /* ---- What is refused ---- */
 
 static void sizes_beyond_all_measure_are_refused(void **state) {
@@ -372,6 +426,7 @@ int main(void) {
       cmocka_unit_test(tiles_make_nearly_the_same_picture),
       cmocka_unit_test(prompts_do_what_they_say),
       cmocka_unit_test(predicted_pictures_are_blended),
+      cmocka_unit_test(checkpoints_have_a_sampler_of_their_own),
       cmocka_unit_test(sizes_beyond_all_measure_are_refused),
   };
   return cmocka_run_group_tests(tests, support_setup, support_teardown);

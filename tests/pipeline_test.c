@@ -143,6 +143,7 @@ static void jobs_with_pictures_agree(void **state) {
     open_family(&f, family ? "sd2" : "sd1");
     read_picture(&f, init, mask);
     sumi_generation job = job_of(SUMI_PRECISION_F32);
+    job.sampler = "euler";
     job.init = init;
     job.strength = 0.6;
     job.schedule.spacing = SUMI_SPACING_LINSPACE;

@@ -18,7 +18,7 @@ run() {
   [ "$code" = "$expected" ] || fail "$* gave $code, not $expected: $(cat err.txt)"
   [ -z "$words" ] || grep -qF -- "$words" err.txt || fail "$*: expected '$words', found: $(cat err.txt)"
 }
-small="-m $model -W 16 -H 16 --steps 4 -q"
+small="-m $model -W 16 -H 16 --steps 4 --sampler euler -q"
 
 # shellcheck disable=SC2086
 {

@@ -17,9 +17,9 @@ typedef struct arguments {
 
 #define DEFAULTS(of_strength)                                                                                          \
   {                                                                                                                    \
-    .model = CLI_MODEL_DEFAULTS, .prompt = "", .negative = "", .out = "out.png", .sampler = "euler",                   \
-    .spacing = "default", .convention = "diffusers", .noise = "each", .emphasis = "original", .count = 1, .batch = 1,  \
-    .steps = 20, .clip_skip = 1, .quality = 90, .guidance = 7.5, .s_noise = 1.0, .strength = (of_strength)             \
+    .model = CLI_MODEL_DEFAULTS, .prompt = "", .negative = "", .out = "out.png", .spacing = "default",                 \
+    .convention = "diffusers", .noise = "each", .emphasis = "original", .count = 1, .batch = 1, .steps = 20,           \
+    .clip_skip = 1, .quality = 90, .guidance = 7.5, .s_noise = 1.0, .strength = (of_strength)                          \
   }
 static const arguments defaults = DEFAULTS(0.75), inpaint_defaults = DEFAULTS(1.0);
 #define LARGEST_SEED 9007199254740992.0
@@ -38,13 +38,15 @@ static const arguments defaults = DEFAULTS(0.75), inpaint_defaults = DEFAULTS(1.
    "torch's generator for each picture, or one for the batch as in diffusers, or Philox as on a GPU", 0, 0,            \
    "each batch philox"},                                                                                               \
   {"steps", 0, CLI_INT, offsetof(arguments, steps), "N", "of the sampler", 1, 1000, NULL},                             \
-  {"sampler", 0, CLI_TEXT, offsetof(arguments, sampler), "NAME", "one of those below", 0, 0, NULL},                    \
+  {"sampler", 0, CLI_TEXT, offsetof(arguments, sampler), "NAME",                                                       \
+   "one of those below; by default what the model's folder says, or euler", 0, 0, NULL},                               \
   {"schedule", 0, CLI_TEXT, offsetof(arguments, schedule), "NAME", "of noise levels, one of those below", 0, 0, NULL}, \
   {"spacing", 0, CLI_CHOICE, offsetof(arguments, spacing), NULL, "of the timesteps", 0, 0,                             \
    "default leading trailing linspace"},                                                                               \
   {"convention", 0, CLI_CHOICE, offsetof(arguments, convention), NULL, "whose noise levels, where tools differ", 0, 0, \
    "diffusers k-diffusion"},                                                                                           \
-  {"cfg", 0, CLI_REAL, offsetof(arguments, guidance), "SCALE", "how strongly words guide; 1: not at all", 1, 1000, NULL},     \
+  {"cfg", 0, CLI_REAL, offsetof(arguments, guidance), "SCALE", "how strongly words guide; 1: not at all", 1, 1000,     \
+   NULL},                                                                                                              \
   {"cfg-rescale", 0, CLI_REAL, offsetof(arguments, rescale), "PHI", "against overexposure (Lin et al. 2023)", 0, 1,    \
    NULL},                                                                                                              \
   {"clip-skip", 0, CLI_INT, offsetof(arguments, clip_skip), "N", "text encoder's layer, from its end", 1, 64, NULL},   \
@@ -53,7 +55,7 @@ static const arguments defaults = DEFAULTS(0.75), inpaint_defaults = DEFAULTS(1.
   {"plain-prompt", 0, CLI_FLAG, offsetof(arguments, plain), NULL, "no syntax in prompts", 0, 0, NULL},                 \
   {"eta", 0, CLI_REAL, offsetof(arguments, eta), "X", "noise of ddim and ancestral samplers; 0: their own, negative: none", \
    -1, 10, NULL},                                                                                                      \
-  {"s-noise", 0, CLI_REAL, offsetof(arguments, s_noise), "X", "factor on added noise", 0, 10, NULL},             \
+  {"s-noise", 0, CLI_REAL, offsetof(arguments, s_noise), "X", "factor on added noise", 0, 10, NULL},                   \
   {"s-churn", 0, CLI_REAL, offsetof(arguments, s_churn), "X", "of euler, heun and dpm2", 0, 1000, NULL},               \
   {"preview", 0, CLI_TEXT, offsetof(arguments, preview), "FILE", "a small PNG, replaced after each step", 0, 0, NULL}, \
   {"save-steps", 0, CLI_TEXT, offsetof(arguments, save_steps), "FOLDER",                                               \

@@ -37,6 +37,9 @@ typedef struct sumi_engine_info {
   const char *family;         /* "Stable Diffusion 1.x"; static */
   const char *layout;         /* "CompVis", "diffusers"; static */
   sumi_prediction prediction; /* never AUTO */
+  const char *sampler;        /* of jobs that name none: the one of the checkpoint's scheduler_config.json; "euler" for
+                                 a file, and where that is not known here; static */
+  const char *schedule;       /* likewise: "karras"; NULL: the sampler's own; static */
   int64_t in_channels;        /* of the U-Net: 4, 5, 8, or 9 (inpainting) */
   int64_t latent_channels;    /* 4 */
   int64_t factor;             /* pixels of a side for each latent: 8 */
@@ -126,7 +129,8 @@ typedef struct sumi_generation {
   uint64_t seed;
   sumi_noise noise;    /* EACH */
   int steps;           /* 20; 1 to the number of training timesteps */
-  const char *sampler; /* any name that sumi_sampler_find knows, and its schedule; "euler" */
+  const char *sampler; /* any name that sumi_sampler_find knows, and its schedule; the checkpoint's own, with its
+                          schedule: see sumi_engine_info */
   /* `betas` is not looked at: the checkpoint says. It may also have a spacing and an offset of its own, which hold
    * unless they are given here. */
   sumi_schedule_options schedule;

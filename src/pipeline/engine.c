@@ -81,12 +81,21 @@ static int64_t parameters(sumi_weights *w) {
   return total;
 }
 
+/* What the checkpoint says, if it is known here. */
+static const sumi_sampler_info *own_sampler(const sumi__model *m) {
+  const sumi_sampler_info *found = sumi_sampler_find(m->sampler, NULL);
+  return found && found->latent ? found : NULL;
+}
+
 sumi_engine_info sumi_engine_describe(const sumi_engine *e) {
   const sumi__model *m = e->model;
+  const sumi_sampler_info *sampler = own_sampler(m);
   const int64_t factor = sumi__autoencoder_kl_factor(&m->vae);
   return (sumi_engine_info){.family = sumi__family_title(m->family),
                             .layout = m->layout,
                             .prediction = m->prediction,
+                            .sampler = sampler ? sampler->name : "euler",
+                            .schedule = sampler ? m->schedule.schedule : NULL,
                             .in_channels = m->unet.in_channels,
                             .latent_channels = m->vae.latent_channels,
                             .factor = factor,

@@ -16,7 +16,10 @@ sumi_generation sumi__generation_filled(const sumi_engine *engine, const sumi_ge
   if (!h.batch) h.batch = 1;
   if (h.batch > h.count) h.batch = h.count;
   if (!h.steps) h.steps = 20;
-  if (!h.sampler) h.sampler = "euler";
+  if (!h.sampler) {
+    h.sampler = info.sampler;
+    if (!h.schedule.schedule) h.schedule.schedule = info.schedule;
+  }
   if (!h.guidance) h.guidance = 7.5;
   if (!h.strength) h.strength = h.mask ? 1.0 : 0.75;
   if (!h.clip_skip) h.clip_skip = 1;

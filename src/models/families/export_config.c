@@ -127,9 +127,11 @@ sumi_status sumi__export_config(const sumi__model *m, sumi__part part, const cha
   return sumi__json_writer_save(&w, path);
 }
 
-/* ---- The schedule: PNDM as SD 1.x has it; DDIM where v is predicted, as SD 2.x has it ---- */
+/* ---- The schedule: the model's own class, or PNDM as SD 1.x has it; DDIM where v is predicted, as SD 2.x has it ----
+ */
 
 static const char *scheduler_of(const sumi__model *m) {
+  if (strstr(m->sampler, "Scheduler")) return m->sampler; /* a class of diffusers: the model's own */
   return m->prediction == SUMI_PREDICTION_EPS ? "PNDMScheduler" : "DDIMScheduler";
 }
 
@@ -145,16 +147,19 @@ sumi_status sumi__export_scheduler(const sumi__model *m, const char *path) {
   sumi__json_put_f64(&w, "beta_end", o->betas.end != 0 ? o->betas.end : 0.012);
   sumi__json_put_string(&w, "beta_schedule", betas[o->betas.schedule]);
   sumi__json_put_f64(&w, "beta_start", o->betas.start != 0 ? o->betas.start : 0.00085);
-  if (m->prediction != SUMI_PREDICTION_EPS) {
-    sumi__json_put_bool(&w, "clip_sample", false);
-    sumi__json_put_bool(&w, "rescale_betas_zero_snr", o->betas.zero_snr);
-  }
+  if (strncmp(scheduler_of(m), "DD", 2) == 0) sumi__json_put_bool(&w, "clip_sample", false); /* DDIM, DDPM */
+  if (m->prediction != SUMI_PREDICTION_EPS) sumi__json_put_bool(&w, "rescale_betas_zero_snr", o->betas.zero_snr);
   sumi__json_put_i64(&w, "num_train_timesteps", o->betas.count ? o->betas.count : 1000);
   sumi__json_put_string(&w, "prediction_type", predictions[m->prediction]);
   sumi__json_put_bool(&w, "set_alpha_to_one", false);
-  if (m->prediction == SUMI_PREDICTION_EPS) sumi__json_put_bool(&w, "skip_prk_steps", true);
+  if (strcmp(scheduler_of(m), "PNDMScheduler") == 0) sumi__json_put_bool(&w, "skip_prk_steps", true);
   sumi__json_put_i64(&w, "steps_offset", o->steps_offset < 0 ? 0 : o->steps_offset ? o->steps_offset : 1);
   if (o->spacing != SUMI_SPACING_DEFAULT) sumi__json_put_string(&w, "timestep_spacing", spacings[o->spacing]);
+  if (o->schedule) {
+    char key[64];
+    snprintf(key, sizeof key, "use_%s_sigmas", o->schedule);
+    sumi__json_put_bool(&w, key, true);
+  }
   sumi__json_end_object(&w);
   return sumi__json_writer_save(&w, path);
 }

@@ -301,6 +301,33 @@ done:
   return status;
 }
 
+/* The scheduler's class and the levels that it stops at, for jobs that name no sampler. A class that is not known here
+ * is not an error: another sampler does as well. */
+static sumi_status read_sampler(const reader *r, sumi__model *m) {
+  static const struct {
+    const char *key, *schedule;
+  } levels[] = {
+      {"use_karras_sigmas", "karras"}, {"use_exponential_sigmas", "exponential"}, {"use_beta_sigmas", "beta"}};
+  sumi_status status = SUMI_OK;
+  const char *name = NULL, *algorithm = NULL;
+  SUMI_TRY(sumi__json_get_string(r->json, r->root, "_class_name", SUMI__JSON_OPTIONAL, &name));
+  SUMI_TRY(sumi__json_get_string(r->json, r->root, "algorithm_type", SUMI__JSON_OPTIONAL, &algorithm));
+  for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+    bool chosen = false;
+    SUMI_TRY(sumi__json_get_bool(r->json, r->root, levels[i].key, SUMI__JSON_OPTIONAL, &chosen));
+    if (chosen) m->schedule.schedule = levels[i].schedule;
+  }
+  if (name && strcmp(name, "DPMSolverMultistepScheduler") == 0 && algorithm &&
+      strcmp(algorithm, "sde-dpmsolver++") == 0)
+    name = "DPM++ 2M SDE";
+  bool skips_runge_kutta = false;
+  SUMI_TRY(sumi__json_get_bool(r->json, r->root, "skip_prk_steps", SUMI__JSON_OPTIONAL, &skips_runge_kutta));
+  if (name && strcmp(name, "PNDMScheduler") == 0 && !skips_runge_kutta) name = NULL; /* not the sampler pndm */
+  if (name && strlen(name) < sizeof m->sampler) strcpy(m->sampler, name);
+done:
+  return status;
+}
+
 static sumi_status read_schedule(sumi_context *ctx, const char *folder, sumi__model *m) {
   static const char *const betas[] = {"linear", "scaled_linear", "squaredcos_cap_v2", NULL};
   static const sumi_beta_schedule kinds[] = {SUMI_BETAS_LINEAR, SUMI_BETAS_SCALED_LINEAR, SUMI_BETAS_COSINE};
@@ -323,6 +350,7 @@ static sumi_status read_schedule(sumi_context *ctx, const char *folder, sumi__mo
   bool ends_at_zero = false;
   SUMI_TRY(sumi__json_get_bool(r.json, r.root, "set_alpha_to_one", SUMI__JSON_OPTIONAL, &ends_at_zero));
   if (to_one) o->final = ends_at_zero ? SUMI_FINAL_ZERO : SUMI_FINAL_MIN;
+  SUMI_TRY(read_sampler(&r, m));
   if (o->steps_offset == 0) o->steps_offset = 1; /* as diffusers' pipelines take it, whatever an old file says */
 done:
   sumi__json_free(r.json);
