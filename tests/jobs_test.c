@@ -162,6 +162,50 @@ static void batches_are_handed_over(void **state) {
   close_family(&f);
 }
 
+typedef struct meddler {
+  sumi_session *session;
+  int calls;
+} meddler;
+
+/* What a preview does, and what would pull the rug out from under the job. */
+static bool meddle(void *user, const sumi_generation_progress *at) {
+  static float picture[3 * PIXELS], out[SIZE], context[SUMI_CHUNK_TOKENS * 16];
+  meddler *m = user;
+  const sumi_generation other = {.prompt = "another"};
+  const double t = 1.0;
+  if (at->phase != SUMI_PHASE_SAMPLE || !at->x0) return true;
+  m->calls++;
+  assert_int_equal(sumi_session_decode(m->session, at->x0, 1, at->height, at->width, NULL, picture), SUMI_OK);
+  assert_int_equal(sumi_session_encode(m->session, picture, 1, SIDE, SIDE, NULL, out, NULL), SUMI_OK);
+  assert_int_equal(sumi_session_generate(m->session, &other, picture, NULL), SUMI_INVALID);
+  assert_int_equal(sumi_session_draw(m->session, &other, "other.png"), SUMI_INVALID);
+  assert_int_equal(
+      sumi_session_unet(m->session, out, 1, LATENT, LATENT, &t, context, SUMI_CHUNK_TOKENS, SUMI_PRECISION_F32, out),
+      SUMI_INVALID);
+  sumi_session_trim(m->session);
+  return true;
+}
+
+static void callbacks_do_not_disturb(void **state) {
+  (void)state;
+  sd_fixture f;
+  static float alone[3 * PIXELS], watched[3 * PIXELS];
+  open_family(&f, "sd1");
+  sumi_generation job = job_of(SUMI_PRECISION_F32);
+  meddler m = {.session = f.session};
+  job.steps = 3;
+  job.sampler = "euler";
+  assert_int_equal(sumi_session_generate(f.session, &job, alone, NULL), SUMI_OK);
+  job.callback = meddle;
+  job.user = &m;
+  assert_int_equal(sumi_session_generate(f.session, &job, watched, NULL), SUMI_OK);
+  assert_int_equal(m.calls, 3);
+  assert_memory_equal(watched, alone, sizeof alone);
+  job.callback = NULL;
+  assert_int_equal(sumi_session_generate(f.session, &job, watched, NULL), SUMI_OK); /* idle again */
+  close_family(&f);
+}
+
 /* ---- With a picture, by every sampler: tests/golden/sd/jobs.safetensors, of tools/oracle/make_tiny_sd_jobs.py ---- */
 
 typedef struct drawn {
@@ -420,6 +464,7 @@ int main(void) {
       cmocka_unit_test(no_strength_changes_nothing),
       cmocka_unit_test(no_hole_is_encoded_for_ordinary_models),
       cmocka_unit_test(batches_are_handed_over),
+      cmocka_unit_test(callbacks_do_not_disturb),
       cmocka_unit_test(pictures_agree_by_every_sampler),
       cmocka_unit_test(guidance_is_rescaled),
       cmocka_unit_test(inpainting_models_see_the_hole),

@@ -1,6 +1,6 @@
 /* sumi/pipeline.h: pictures from words with a Stable Diffusion checkpoint.
  *
- *   sumi_engine *engine = NULL; // error handling left out
+ *   sumi_engine *engine = NULL;      // error handling left out
  *   sumi_session *session = NULL;
  *   sumi_engine_open(ctx, "model.safetensors", NULL, &engine);
  *   sumi_session_create(engine, ctx, &session);
@@ -11,7 +11,13 @@
  *
  * An engine is an open checkpoint: its weights are read from the mapped file when programs are compiled, packed once,
  * and shared. It is immutable; any number of threads may have sessions on it at once, each with a context of its own.
- * A session belongs to one thread at a time, like its context. */
+ * A session belongs to one thread at a time, like its context.
+ *
+ * Callbacks run on the thread that called sumi_session_generate, between two steps of its work, and what they are shown
+ * is lent until they return. They may use other sessions and contexts freely; of the session at work they may call
+ * sumi_session_decode, _encode, _embed, _diffuse and _note, as a preview does, and all that takes a const pointer.
+ * sumi_session_generate, _draw and _unet are refused with INVALID then, sumi_session_trim does nothing, and
+ * sumi_session_free and sumi_engine_close must not be called. */
 #ifndef SUMI_PIPELINE_H
 #define SUMI_PIPELINE_H
 
@@ -73,7 +79,7 @@ typedef struct sumi_session sumi_session;
 SUMI_API sumi_status sumi_session_create(sumi_engine *engine, sumi_context *ctx, sumi_session **out);
 /* NULL is allowed. */
 SUMI_API void sumi_session_free(sumi_session *session);
-/* Frees the programs that a session keeps for the next job. */
+/* Frees the programs that a session keeps for the next job; nothing in a callback of one at work. */
 SUMI_API void sumi_session_trim(sumi_session *session);
 
 /* What matrix products and convolutions compute in. */
@@ -93,7 +99,7 @@ typedef enum sumi_noise {
 /* What a job is at. */
 typedef enum sumi_phase { SUMI_PHASE_TEXT, SUMI_PHASE_ENCODE, SUMI_PHASE_SAMPLE, SUMI_PHASE_DECODE } sumi_phase;
 
-/* What a callback sees, lent until it returns. */
+/* What a callback sees. */
 typedef struct sumi_generation_progress {
   sumi_phase phase;
   int step, total;                 /* SAMPLE: steps done, of a batch; others: 0 of 1 at first, then 1 of 1 */
@@ -105,10 +111,10 @@ typedef struct sumi_generation_progress {
   const float *x0; /* SAMPLE: the clean latents predicted at this step; NULL before the first step */
 } sumi_generation_progress;
 
-/* Returns false to stop: the job ends with SUMI_CANCELLED. Called by the session's thread. */
+/* Returns false to stop: the job ends with SUMI_CANCELLED, at once between steps. */
 typedef bool (*sumi_generation_callback)(void *user, const sumi_generation_progress *progress);
 
-/* Pictures that are complete, lent until the callback returns. */
+/* Pictures that are complete. */
 typedef struct sumi_generation_batch {
   int64_t first, count;            /* among the job's pictures */
   int64_t width, height;           /* of a picture */

@@ -87,7 +87,11 @@ struct sumi_session {
   sumi__vae_coder *coder;
   sumi__vae_direction coder_direction;
   sumi_dtype coder_compute;
+  bool at_work; /* a job is running, whose callbacks may not begin another */
 };
+
+/* INVALID in the middle of a job. */
+sumi_status sumi__session_idle(const sumi_session *s);
 
 /* The job with its defaults filled in, and whether it is one that the session's model can do: INVALID, UNSUPPORTED. */
 sumi_generation sumi__generation_filled(const sumi_engine *engine, const sumi_generation *how);

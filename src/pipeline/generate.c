@@ -347,8 +347,10 @@ static void finish(job *j) {
 }
 
 sumi_status sumi_session_generate(sumi_session *session, const sumi_generation *how, float *pictures, float *latents) {
-  sumi_status status = SUMI_OK;
+  sumi_status status = sumi__session_idle(session);
   job j;
+  if (status != SUMI_OK) return status;
+  session->at_work = true;
   SUMI_TRY(begin(&j, session, how));
   SUMI_TRY(allocate_batch(&j, how->batch_done && !pictures));
   SUMI_TRY(tell(&j, SUMI_PHASE_TEXT, 0));
@@ -360,8 +362,9 @@ sumi_status sumi_session_generate(sumi_session *session, const sumi_generation *
     j.count = sumi__min_i64(j.how.batch, j.how.count - j.begin);
     SUMI_TRY(run_batch(&j, pictures, latents));
   }
-  if (j.how.low_memory) sumi_session_trim(session);
 done:
   finish(&j);
+  session->at_work = false;
+  if (status == SUMI_OK && how->low_memory) sumi_session_trim(session);
   return status;
 }

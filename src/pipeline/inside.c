@@ -32,6 +32,7 @@ sumi_status sumi_session_unet(sumi_session *s, const float *latents, int64_t n, 
   const sumi__unet2d_config *config = &s->engine->model->unet;
   const int64_t pixels = height * width, in = config->in_channels, results = config->out_channels;
   void *kv = NULL;
+  SUMI_TRY(sumi__session_idle(s));
   SUMI_CHECK(s->ctx, n >= 1 && n <= MOST_ROWS, SUMI_INVALID, "the U-Net's input has %lld latents, expected 1 to %d",
              (long long)n, (int)MOST_ROWS);
   SUMI_CHECK(s->ctx, height >= 1 && height <= MOST_SIDE && width >= 1 && width <= MOST_SIDE, SUMI_INVALID,

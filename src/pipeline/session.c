@@ -27,7 +27,13 @@ void sumi__session_drop_coder(sumi_session *s) {
   s->coder = NULL;
 }
 
+sumi_status sumi__session_idle(const sumi_session *s) {
+  if (!s->at_work) return SUMI_OK;
+  return sumi__fail(s->ctx, SUMI_INVALID, "the session is in the middle of a job: this is not for its callbacks");
+}
+
 void sumi_session_trim(sumi_session *s) {
+  if (s->at_work) return;
   sumi__text_runner_drop(&s->text);
   sumi__unet_runner_drop(&s->unet);
   sumi__session_drop_coder(s);
