@@ -25,6 +25,7 @@ small="-m $model -W 16 -H 16 --steps 4 --sampler euler -q"
 run 0 '' "$sumi" txt2img $small -p 'an (otter:1.2), "quoted", 1:2' -n blurry --seed 7 -o a.png
 run 0 '' "$sumi" txt2img $small -p 'an (otter:1.2), "quoted", 1:2' -n blurry --seed 7 -o again.png
 cmp a.png again.png || fail 'one seed gave two pictures'
+run 0 'vae decode: 1 runs' "$sumi" txt2img $small -p otter --profile -o profiled.png
 run 0 '' "$sumi" inspect a.png
 grep -q 'Steps: 4, Sampler: euler, .*Seed: 7, Size: 16x16' out.txt || fail "a.png's note is: $(cat out.txt)"
 grep -q 'Negative prompt: blurry' out.txt || fail 'the negative prompt is not in the note'

@@ -7,7 +7,6 @@
 typedef struct arguments {
   const char *config, *compute;
   int64_t batch, micro_batch, steps;
-  bool profile;
 } arguments;
 
 static const arguments defaults = {.config = "configs/digits-attention.yaml", .compute = "both", .steps = 10};
@@ -21,13 +20,7 @@ static const cli_option options[] = {
      "both f32 bf16"},
     {"steps", 'n', CLI_INT, offsetof(arguments, steps), "N", "steps to measure, of which the median counts", 1, 10000,
      NULL},
-    {"profile", 'p', CLI_FLAG, offsetof(arguments, profile), NULL, "print the time by kernel", 0, 0, NULL},
 };
-
-static void show_line(void *user, const char *text) {
-  (void)user;
-  printf("%s\n", text);
-}
 
 static bool should_stop(void *user) {
   (void)user;
@@ -39,10 +32,7 @@ static sumi_status measure(const cli *c, const arguments *a, int64_t batch, cons
   const char *overrides[] = {batch_key, micro_key, compute_key};
   sumi_train_config *config = NULL;
   sumi_train_benchmark_result r;
-  const sumi_train_benchmark_options how = {
-      .steps = a->steps,
-      .profile = a->profile,
-      .callbacks = {.line = a->profile ? show_line : NULL, .should_stop = should_stop}};
+  const sumi_train_benchmark_options how = {.steps = a->steps, .callbacks = {.should_stop = should_stop}};
   snprintf(batch_key, sizeof batch_key, "train.batch=%lld", (long long)batch);
   snprintf(micro_key, sizeof micro_key, "train.micro_batch=%lld", (long long)a->micro_batch);
   snprintf(compute_key, sizeof compute_key, "train.compute=%s", compute);

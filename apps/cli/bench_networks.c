@@ -8,7 +8,6 @@
 typedef struct arguments {
   int64_t side, batch, runs, shrink;
   const char *modes, *json, *commit;
-  bool profile;
 } arguments;
 
 static const arguments defaults = {
@@ -21,8 +20,6 @@ static const cli_option options[] = {
     {"modes", 'm', CLI_CHOICE, offsetof(arguments, modes), NULL,
      "all: each precision with each choice of Winograd's algorithm, and what their errors are", 0, 0,
      "bf16 f32 both all"},
-    {"profile", 'p', CLI_FLAG, offsetof(arguments, profile), NULL, "print the time by operator and by layer", 0, 0,
-     NULL},
     {"shrink", 0, CLI_INT, offsetof(arguments, shrink), "N", "divide all widths by 1, 2, 4 or 8, to try it out", 1, 8,
      NULL},
     {"json", 0, CLI_TEXT, offsetof(arguments, json), "FILE", "append a JSON line for each mode", 0, 0, NULL},
@@ -56,11 +53,6 @@ static int choose(const cli *c, const char *word, sumi_bench_mode *modes) {
   if (strcmp(word, "bf16") != 0) modes[n++] = (sumi_bench_mode){SUMI_F32, winograd_of(c->winograd)};
   if (strcmp(word, "f32") != 0) modes[n++] = (sumi_bench_mode){SUMI_BF16, winograd_of(c->winograd)};
   return n;
-}
-
-static void show_text(void *user, const char *text) {
-  (void)user;
-  printf("%s\n", text);
 }
 
 static bool should_stop(void *user) {
@@ -116,7 +108,6 @@ static sumi_status run(cli *c, const arguments *a, sumi_bench_network network) {
                                   .batch = a->batch,
                                   .runs = (int)a->runs,
                                   .shrink = (int)a->shrink,
-                                  .profile = a->profile ? show_text : NULL,
                                   .should_stop = should_stop};
   if (strpbrk(a->commit, "\"\\\n"))
     return cli_fail(c, SUMI_INVALID, "--commit: quotes, backslashes and line breaks are not allowed");

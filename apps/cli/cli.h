@@ -72,7 +72,7 @@ struct cli {
   int64_t threads;     /* 0: all processors */
   const char *isa;     /* or NULL */
   const char *winograd;
-  bool quiet;
+  bool quiet, profile;
 };
 
 /* Prints "sumi COMMAND: ..." on stderr as one line and returns the code. */

@@ -114,6 +114,18 @@ static sumi_winograd winograd_of(const cli *c) {
   return strcmp(c->winograd, "fast") == 0 ? SUMI_WINOGRAD_FAST : SUMI_WINOGRAD_CAREFUL;
 }
 
+/* Also of a job that failed or was interrupted. */
+static void print_profile(const cli *c, sumi_profile *profile) {
+  enum { LAYERS = 40 };
+  sumi_machine machine;
+  if (sumi_profile_count(profile) == 0) return;
+  const bool measured = sumi_measure_machine(c->context, &machine) == SUMI_OK;
+  if (measured)
+    fprintf(stderr, "%d threads, %s: %.0f GFLOP/s in f32, %.0f in bf16, %.1f GB/s\n", machine.threads, machine.isa,
+            machine.f32_flops * 1e-9, machine.bf16_flops * 1e-9, machine.bytes_per_second * 1e-9);
+  fputs(sumi_profile_text(profile, measured ? &machine : NULL, LAYERS), stderr);
+}
+
 static sumi_status run_command(cli *c, const cli_command *command, const void *arguments, int operand_count,
                                char **operands) {
   const sumi_context_options options = {
@@ -122,7 +134,11 @@ static sumi_status run_command(cli *c, const cli_command *command, const void *a
   if (status != SUMI_OK)
     return cli_fail(c, status, "cannot start with --threads %lld%s%s: %s", (long long)c->threads,
                     c->isa ? " --isa " : "", c->isa ? c->isa : "", sumi_status_text(status));
-  status = command->run(c, arguments, operand_count, operands);
+  sumi_profile *profile = NULL;
+  if (c->profile) status = cli_report(c, sumi_profile_create(c->context, &profile));
+  if (status == SUMI_OK) status = command->run(c, arguments, operand_count, operands);
+  if (profile) print_profile(c, profile);
+  sumi_profile_free(profile);
   sumi_context_free(c->context);
   return status;
 }

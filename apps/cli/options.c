@@ -17,6 +17,8 @@ static const cli_option common_options[] = {
     {"winograd", 0, CLI_CHOICE, offsetof(cli, winograd), NULL,
      "3x3 convolutions: careful as a rule, in bf16 faster and less exact, or by the plain algorithm", 0, 0,
      "careful fast off"},
+    {"profile", 0, CLI_FLAG, offsetof(cli, profile), NULL,
+     "print where the time went on stderr, by operator and by layer", 0, 0, NULL},
     {"quiet", 'q', CLI_FLAG, offsetof(cli, quiet), NULL, "no progress and no notes on stderr", 0, 0, NULL},
 };
 enum { COMMON_COUNT = sizeof common_options / sizeof *common_options };

@@ -40,9 +40,8 @@ typedef struct sumi_bench_options {
   int64_t batch; /* pictures; 0 means 1 */
   int runs;      /* of each mode, after one that does not count; 0 means 3 */
   int shrink;    /* divides all widths and the norms' groups: 1 (or 0), 2, 4 or 8; for tests */
-  void *user;    /* for the functions below, which may be NULL */
-  void (*profile)(void *user, const char *text); /* receives each mode's time by operator and by layer */
-  bool (*should_stop)(void *user);               /* asked between runs */
+  void *user;
+  bool (*should_stop)(void *user); /* asked between runs; may be NULL */
 } sumi_bench_options;
 
 typedef struct sumi_bench_result {
@@ -53,8 +52,9 @@ typedef struct sumi_bench_result {
   sumi_program_info program;
 } sumi_bench_result;
 
-/* Measures the network in each mode; results[i] is that of modes[i]. The same weights and inputs serve all.
- * Errors: INVALID (options), NO_MEMORY, CANCELLED (should_stop). */
+/* Measures the network in each mode; results[i] is that of modes[i]. The same weights and inputs serve all. In a
+ * profile (sumi/profile.h) each mode is a program of its own, without the run that does not count. Errors: INVALID
+ * (options), NO_MEMORY, CANCELLED (should_stop). */
 SUMI_API sumi_status sumi_bench_networks(sumi_context *ctx, const sumi_bench_options *options, int n,
                                          const sumi_bench_mode *modes, sumi_bench_result *results);
 

@@ -10,6 +10,7 @@
 #include "sumi/model.h"
 #include "sumi/pipeline.h"
 #include "sumi/plot.h"
+#include "sumi/profile.h"
 #include "sumi/tensor.h"
 #include "sumi/text.h"
 #include "sumi/train.h"

@@ -249,6 +249,7 @@ typedef struct sumi_compile_options {
    * which it needs them; 0: no limit. Others are read from the file, converted and packed anew in each run, which costs
    * time (sumi_program_info.streamed_bytes says how many). Weights of less than 64 KB are always kept. */
   size_t max_weight_bytes;
+  const char *name; /* for profiles; copied; may be NULL */
 } sumi_compile_options;
 
 /* Compiles the outputs (and what they need) into a program. The graph may be freed, or go on growing: the program does

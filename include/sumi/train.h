@@ -132,7 +132,6 @@ SUMI_API sumi_status sumi_train_evaluate(sumi_context *ctx, const sumi_train_con
 
 typedef struct sumi_train_benchmark_options {
   int64_t steps; /* measured, after two that warm up; 0 means 10, at most 10000 */
-  bool profile;  /* the time by kernel goes to `callbacks.line`, one text of several lines */
   sumi_train_callbacks callbacks;
 } sumi_train_benchmark_options;
 

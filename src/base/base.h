@@ -13,11 +13,14 @@
 
 #define SUMI__ERROR_MAX 1024
 
+typedef struct sumi_profile sumi_profile; /* sumi/profile.h */
+
 struct sumi_context {
   char error[SUMI__ERROR_MAX];
   sumi_context_options options;
   int threads;
-  sumi__isa isa; /* the highest that kernels may use */
+  sumi__isa isa;         /* the highest that kernels may use */
+  sumi_profile *profile; /* that programs compiled from now on add their times to, or NULL */
 };
 
 #if defined(__GNUC__)

@@ -67,6 +67,8 @@ static int64_t scaled(const sumi__vae_coder *c, int64_t length) {
 static sumi_status want_program(sumi__vae_coder *c, int64_t h, int64_t w) {
   sumi_status status = SUMI_OK;
   if (c->program && c->h == h && c->w == w) return SUMI_OK;
+  const sumi_compile_options how = {.frozen = true,
+                                    .name = c->direction == SUMI__VAE_DECODE ? "vae decode" : "vae encode"};
   drop_program(c);
   SUMI_TRY(sumi_graph_create(c->ctx, &c->g));
   sumi_graph_set_compute(c->g, c->compute);
@@ -75,7 +77,7 @@ static sumi_status want_program(sumi__vae_coder *c, int64_t h, int64_t w) {
   c->in = sumi_input(c->g, "in", SUMI_F32, SUMI_SHAPE(1, h, w, channels_in(c)));
   c->out = c->direction == SUMI__VAE_DECODE ? sumi__autoencoder_kl_decode(&nn, &c->config, c->in)
                                             : sumi__autoencoder_kl_moments(&nn, &c->config, c->in);
-  SUMI_TRY(sumi_compile(c->backend, c->g, 1, &c->out, &(sumi_compile_options){.frozen = true}, &c->program));
+  SUMI_TRY(sumi_compile(c->backend, c->g, 1, &c->out, &how, &c->program));
   c->h = h;
   c->w = w;
 done:

@@ -4,8 +4,10 @@
 #include "models/autoencoder_kl.h"
 #include "models/clip_text.h"
 #include "models/unet2d_condition.h"
+#include "tensor/profile.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,7 +129,7 @@ static sumi_status time_runs(bench *b, sumi_program *p, sumi_bench_result *r) {
   double *times = sumi__alloc_array(b->ctx, (size_t)runs, sizeof *times);
   SUMI_TRY(times ? SUMI_OK : SUMI_NO_MEMORY);
   SUMI_TRY(sumi_run(p));
-  sumi_program_profile(p, o->profile != NULL);
+  sumi__profile_forget(p);
   for (int i = 0; i < runs; i++) {
     SUMI_CHECK(b->ctx, !o->should_stop || !o->should_stop(o->user), SUMI_CANCELLED, "stopped after %d runs", i);
     const double start = sumi__now_seconds();
@@ -137,7 +139,6 @@ static sumi_status time_runs(bench *b, sumi_program *p, sumi_bench_result *r) {
   qsort(times, (size_t)runs, sizeof *times, compare);
   r->best_seconds = times[0];
   r->median_seconds = times[runs / 2];
-  if (o->profile) o->profile(o->user, sumi_program_profile_text(p));
 done:
   sumi__free(b->ctx, times);
   return status;
@@ -165,7 +166,12 @@ static sumi_status keep_result(bench *b, const network *n, sumi_program *p, sumi
 
 static sumi_status measure(bench *b, const sumi_bench_mode *mode, sumi_bench_result *r) {
   sumi_status status = SUMI_OK;
-  const sumi_compile_options how = {.frozen = true, .winograd = mode->winograd};
+  static const char *const networks[] = {"unet", "vae decode", "text encoder"};
+  static const char *const winograds[] = {"", " careful", " fast", " off"};
+  char name[64];
+  const sumi_compile_options how = {.frozen = true, .winograd = mode->winograd, .name = name};
+  snprintf(name, sizeof name, "%s %s%s", networks[b->options->network], sumi_dtype_name(mode->compute),
+           winograds[mode->winograd]);
   network n = {0};
   sumi_program *p = NULL;
   SUMI_TRY(build(b, mode->compute, &n));

@@ -75,7 +75,8 @@ static sumi_status compile(sumi_digits *m, int64_t rows, sumi_dtype compute) {
   sumi_tensor *labels = conditional(m) ? sumi_input(g, "labels", SUMI_I64, SUMI_SHAPE(rows)) : NULL;
   sumi_tensor *score = sumi__score_unet(&nn, &m->config, x, t, labels);
   SUMI_TRY(sumi_graph_status(g));
-  SUMI_TRY(sumi_compile(m->backend, g, 1, &score, &(sumi_compile_options){.frozen = true}, &program));
+  SUMI_TRY(sumi_compile(m->backend, g, 1, &score, &(sumi_compile_options){.frozen = true, .name = "score network"},
+                        &program));
   memset(sumi_data(program, x), 0, (size_t)rows * PIXELS * sizeof(float));
   for (int64_t i = 0; i < rows; i++) ((float *)sumi_data(program, t))[i] = 1.0f;
   if (labels) memset(sumi_data(program, labels), 0, (size_t)rows * sizeof(int64_t));

@@ -28,8 +28,8 @@ static sumi_status compile(sumi_judge *j) {
   sumi_tensor *features = NULL, *x = sumi_input(g, "x", SUMI_F32, SUMI_SHAPE(BATCH, SIDE, SIDE, 1));
   sumi_tensor *logits = sumi__digit_classifier(&nn, &j->config, x, &features);
   SUMI_TRY(sumi_graph_status(g));
-  SUMI_TRY(sumi_compile(j->backend, g, 2, (sumi_tensor *[]){logits, features}, &(sumi_compile_options){.frozen = true},
-                        &j->program));
+  SUMI_TRY(sumi_compile(j->backend, g, 2, (sumi_tensor *[]){logits, features},
+                        &(sumi_compile_options){.frozen = true, .name = "classifier"}, &j->program));
   memset(sumi_data(j->program, x), 0, BATCH * PIXELS * sizeof(float));
   j->x = x;
   j->logits = logits;

@@ -21,7 +21,8 @@ static sumi_status prepare(sumi__text_runner *r, int64_t rows, int clip_skip, su
   const sumi__nn nn = sumi__nn_root(r->g, r->engine->text);
   if (sumi__clip_text(&nn, config, &in, &r->out)) {
     sumi_tensor *const outputs[] = {r->out.embeddings, r->out.normed};
-    SUMI_TRY(sumi_compile(r->backend, r->g, 2, outputs, &(sumi_compile_options){.frozen = true}, &r->program));
+    SUMI_TRY(sumi_compile(r->backend, r->g, 2, outputs, &(sumi_compile_options){.frozen = true, .name = "text encoder"},
+                          &r->program));
   }
   SUMI_TRY(sumi_graph_status(r->g));
   r->rows = rows;

@@ -29,8 +29,8 @@ static sumi_status compile_context(sumi__unet_runner *r) {
       sumi_input(r->context_g, "context", SUMI_F32, SUMI_SHAPE(1, r->shape.tokens, config->cross_attention_dim));
   const sumi__nn nn = sumi__nn_root(r->context_g, r->engine->unet);
   if (sumi__unet2d_context(&nn, config, r->context, r->kv_out))
-    SUMI_TRY(sumi_compile(r->backend, r->context_g, r->kv_count, r->kv_out, &(sumi_compile_options){.frozen = true},
-                          &r->context_program));
+    SUMI_TRY(sumi_compile(r->backend, r->context_g, r->kv_count, r->kv_out,
+                          &(sumi_compile_options){.frozen = true, .name = "unet context"}, &r->context_program));
   SUMI_TRY(sumi_graph_status(r->context_g));
 done:
   return status;
@@ -52,7 +52,8 @@ static sumi_status compile_step(sumi__unet_runner *r) {
   const sumi__unet2d_extras extras = {.context_kv = r->kv_in};
   r->out = sumi__unet2d(&nn, config, r->sample, r->timesteps, NULL, &extras);
   SUMI_TRY(sumi_graph_status(r->g));
-  SUMI_TRY(sumi_compile(r->backend, r->g, 1, &r->out, &(sumi_compile_options){.frozen = true}, &r->program));
+  SUMI_TRY(
+      sumi_compile(r->backend, r->g, 1, &r->out, &(sumi_compile_options){.frozen = true, .name = "unet"}, &r->program));
 done:
   return status;
 }

@@ -1,6 +1,7 @@
 /* From a graph to a program: copy, fuse, choose kernels, place values, and compute what never changes. */
 #include "ops/ops.h"
 #include "tensor/load.h"
+#include "tensor/profile.h"
 #include "tensor/program.h"
 
 #include <limits.h>
@@ -242,6 +243,7 @@ sumi_status sumi_compile(sumi_backend *backend, sumi_graph *g, int n, sumi_tenso
   if (status == SUMI_OK) status = allocate(p);
   if (status == SUMI_OK) status = sumi__compute_fixed(p);
   if (status == SUMI_OK) status = resolve(p);
+  if (status == SUMI_OK) status = sumi__profile_attach(p, chosen.name);
   sumi__set_library_threads(threads_before);
 done:
   sumi__free(g->ctx, map);

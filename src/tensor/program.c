@@ -1,5 +1,7 @@
 #include "tensor/program.h"
 
+#include "tensor/profile.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +28,7 @@ void sumi_program_free(sumi_program *p) {
   sumi__free(p->ctx, p->buffers);
   sumi__free(p->ctx, p->ports);
   sumi__free(p->ctx, p->profile_text);
+  sumi__profile_release(p->profile);
   sumi_graph_free(p->g);
   sumi_graph_free(p->theirs);
   sumi__free(p->ctx, p);
@@ -97,7 +100,12 @@ sumi_status sumi__step_run(sumi__step *s) {
 static sumi_status run_profiled(sumi__step *s) {
   const double start = sumi__now_seconds();
   const sumi_status status = sumi__step_run(s);
-  s->seconds += sumi__now_seconds() - start;
+  const double seconds = sumi__now_seconds() - start;
+  s->seconds += seconds;
+  if (s->row) {
+    s->row->seconds += seconds;
+    s->row->calls++;
+  }
   return status;
 }
 
@@ -105,8 +113,9 @@ sumi_status sumi_run(sumi_program *p) {
   sumi_status status = SUMI_OK;
   const int threads_before = sumi__set_library_threads(p->ctx->threads);
   for (size_t k = 0; k < p->n_steps && status == SUMI_OK; k++)
-    status = p->profiling ? run_profiled(&p->steps[k]) : sumi__step_run(&p->steps[k]);
+    status = p->profiling || p->profile ? run_profiled(&p->steps[k]) : sumi__step_run(&p->steps[k]);
   if (p->profiling) p->profiled_runs++;
+  if (p->profile) p->profiled->runs++;
   sumi__set_library_threads(threads_before);
   return status;
 }

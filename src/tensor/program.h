@@ -33,8 +33,9 @@ typedef struct sumi__step {
   /* Packed weights that programs share, and whose they are; else the program's own memory. */
   sumi__pack *shared[SUMI__MAX_INPUTS];
   sumi_weights *sharers[SUMI__MAX_INPUTS];
-  double seconds; /* while profiling */
-  bool fixed;     /* run once, by the compilation */
+  double seconds;                /* while profiling */
+  bool fixed;                    /* run once, by the compilation */
+  struct sumi__profile_row *row; /* where its time is added, if the program is profiled */
 } sumi__step;
 
 struct sumi_program {
@@ -55,6 +56,8 @@ struct sumi_program {
   } * ports;
   sumi_graph *theirs; /* co-owned, so that no other tensor ever has the address of one that names a port */
   size_t n_ports;
+  sumi_profile *profile; /* co-owned, or NULL */
+  struct sumi__profile_program *profiled;
   bool profiling;
   int profiled_runs;
   char *profile_text;

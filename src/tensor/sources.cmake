@@ -7,8 +7,11 @@ list(APPEND SUMI_SOURCES
   src/tensor/fixed.c
   src/tensor/fuse.c
   src/tensor/graph.c
+  src/tensor/layer_names.c
   src/tensor/load.c
   src/tensor/plan.c
+  src/tensor/profile.c
+  src/tensor/profile_text.c
   src/tensor/program.c
   src/tensor/reference.c
   src/tensor/shape.c

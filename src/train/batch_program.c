@@ -99,7 +99,8 @@ static sumi_status make(const sumi__batch_programs *ps, int64_t rows, sumi__batc
   p->image_size = ps->set->height * ps->set->width * ps->set->channels;
   SUMI_TRY(build_graph(&b, ps->config, ps->set, rows, &nn));
   SUMI_TRY(list_outputs(&b, ps->weights, ps->gradients));
-  SUMI_TRY(sumi_compile(ps->backend, b.g, b.n_outputs, b.outputs, NULL, &p->program));
+  SUMI_TRY(sumi_compile(ps->backend, b.g, b.n_outputs, b.outputs, &(sumi_compile_options){.name = "train step"},
+                        &p->program));
   SUMI_TRY(resolve(ps->ctx, p, &b));
 done:
   sumi__free(ps->ctx, b.outputs);

@@ -2,6 +2,7 @@
 #include "train/trainer.h"
 
 #include "base/random.h"
+#include "tensor/profile.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,12 +55,10 @@ static sumi_status measure(sumi__trainer *t, const sumi__batch *batch, const sum
   sumi__batch_program *program = NULL;
   SUMI_TRY(time_steps(t, batch, WARM_UP_STEPS, &options->callbacks, &out->step_seconds));
   SUMI_TRY(sumi__batch_programs_get(&t->programs, t->micro_batch, &program));
-  sumi_program_profile(program->program, options->profile);
+  sumi__profile_forget(program->program);
   SUMI_TRY(time_steps(t, batch, steps, &options->callbacks, &out->step_seconds));
   out->images_per_second = (double)batch->rows / out->step_seconds;
   out->program = sumi_program_describe(program->program);
-  if (options->profile && options->callbacks.line)
-    options->callbacks.line(options->callbacks.user, sumi_program_profile_text(program->program));
 done:
   return status;
 }

@@ -33,7 +33,7 @@ static sumi_status compile(drawing *d, sumi_backend *backend, const sumi__score_
   sumi_tensor *labels = sumi_input(g, "labels", SUMI_I32, SUMI_SHAPE(d->count));
   sumi_tensor *score = sumi__score_unet(&nn, config, x, t, labels);
   SUMI_TRY(sumi_graph_status(g));
-  SUMI_TRY(sumi_compile(backend, g, 1, &score, NULL, &d->program));
+  SUMI_TRY(sumi_compile(backend, g, 1, &score, &(sumi_compile_options){.name = "preview"}, &d->program));
   d->x = sumi_data(d->program, x);
   d->t = sumi_data(d->program, t);
   d->score = sumi_data(d->program, score);
