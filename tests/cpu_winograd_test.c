@@ -1,6 +1,6 @@
-/* Winograd's convolutions against the naive one: sizes that are no multiples of tiles, vectors or panels, every
- * instruction set, both types of products. Errors are relative to the root mean square of the result, since they come
- * from sums over a whole tile. */
+/* Winograd's convolutions and their gradients against the naive ones: sizes that are no multiples of tiles, vectors or
+ * panels, every instruction set, both types of products. Errors are relative to the root mean square of the result,
+ * since they come from sums over a whole tile. */
 #include "cpu_compare.h"
 
 #include "cpu/cpu.h"
@@ -38,6 +38,12 @@ static sumi_tensor *constant(sumi_graph *g, sumi_shape shape, float scale, uint3
   return t;
 }
 
+typedef enum product { FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT } product;
+
+/* The kernel of each product that is Winograd's. */
+static const sumi__kernel *const kernels[] = {&sumi__cpu_conv2d, &sumi__cpu_conv2d_input_grad_winograd,
+                                              &sumi__cpu_conv2d_weight_grad_winograd};
+
 typedef struct outcome {
   float *values; /* to be freed; NULL where the processor lacks the instruction set */
   int64_t count;
@@ -52,7 +58,21 @@ static sumi_tensor *addend(sumi_graph *g, const conv_case *k, sumi_dtype dtype) 
   return sumi_reshape(g, sumi_cast(g, constant(g, SUMI_SHAPE(sumi_shape_count(&shape)), 1.0f, 4), dtype), shape);
 }
 
-static outcome run(const conv_case *k, bool transposed, sumi_dtype compute, const char *isa, int threads,
+/* y of x; or the gradient for w of a sum of y times numbers. */
+static sumi_tensor *build(sumi_graph *g, const conv_case *k, product what, sumi_tensor *x, sumi_dtype compute) {
+  const sumi_conv_options o = {.pad_top = k->top, .pad_left = k->left, .pad_bottom = k->bottom, .pad_right = k->right};
+  const bool turned = what == INPUT_GRADIENT;
+  sumi_tensor *w = constant(g, SUMI_SHAPE(k->o, 3, 3, k->i), 0.2f, 2);
+  sumi_tensor *bias = k->bias ? constant(g, SUMI_SHAPE(turned ? k->i : k->o), 1.0f, 3) : NULL;
+  if (turned) return sumi_conv_transpose2d(g, x, w, bias, &o, 0, 0);
+  sumi_tensor *more = k->adds && what == FORWARD ? addend(g, k, compute) : NULL;
+  sumi_tensor *y = sumi_conv2d(g, x, w, bias, &o), *dw = NULL;
+  if (what == FORWARD) return more ? sumi_add(g, more, y) : y;
+  sumi_tensor *loss = sumi_sum_all(g, sumi_mul(g, y, constant(g, sumi_tensor_shape(y), 1.0f, 4)));
+  return sumi_grad(g, loss, 1, &w, &dw) == SUMI_OK ? dw : NULL;
+}
+
+static outcome run(const conv_case *k, product what, sumi_dtype compute, const char *isa, int threads,
                    sumi_compile_options how) {
   sumi_context *ctx = NULL;
   sumi_backend *backend = NULL;
@@ -62,22 +82,16 @@ static outcome run(const conv_case *k, bool transposed, sumi_dtype compute, cons
   /* With one thread the program says how; with more, the context does. */
   const sumi_context_options options = {.threads = threads, .max_isa = isa, .winograd = threads > 1 ? how.winograd : 0};
   if (threads > 1) how.winograd = SUMI_WINOGRAD_DEFAULT;
-  const sumi_conv_options o = {.pad_top = k->top, .pad_left = k->left, .pad_bottom = k->bottom, .pad_right = k->right};
   if (sumi_context_create(&options, &ctx) != SUMI_OK) return result;
   assert_ok(ctx, sumi_graph_create(ctx, &g));
   assert_ok(ctx, sumi_backend_cpu(ctx, &backend));
   sumi_graph_set_compute(g, compute);
-  sumi_tensor *x = sumi_input(g, NULL, SUMI_F32, SUMI_SHAPE(k->n, k->h, k->w, transposed ? k->o : k->i));
-  sumi_tensor *w = constant(g, SUMI_SHAPE(k->o, 3, 3, k->i), 0.2f, 2);
-  sumi_tensor *bias = k->bias ? constant(g, SUMI_SHAPE(transposed ? k->i : k->o), 1.0f, 3) : NULL;
-  sumi_tensor *more = k->adds && !transposed ? addend(g, k, compute) : NULL;
-  sumi_tensor *y = transposed ? sumi_conv_transpose2d(g, x, w, bias, &o, 0, 0) : sumi_conv2d(g, x, w, bias, &o);
-  if (more) y = sumi_add(g, more, y);
+  sumi_tensor *x = sumi_input(g, NULL, SUMI_F32, SUMI_SHAPE(k->n, k->h, k->w, what == INPUT_GRADIENT ? k->o : k->i));
+  sumi_tensor *y = build(g, k, what, x, compute);
   assert_ok(ctx, sumi_compile(backend, g, 1, &y, &how, &p));
   for (size_t s = 0; s < p->n_steps; s++)
-    if (p->steps[s].kernel == (transposed ? &sumi__cpu_conv2d_input_grad_winograd : &sumi__cpu_conv2d))
-      result.winograd = true;
-  if (!transposed && !how.reference) assert_int_equal(p->info.steps, 1 + (compute == SUMI_BF16)); /* a cast */
+    if (p->steps[s].kernel == kernels[what]) result.winograd = true;
+  if (what == FORWARD && !how.reference) assert_int_equal(p->info.steps, 1 + (compute == SUMI_BF16)); /* a cast */
   fill(sumi_data(p, x), sumi__count(x), 1.0f, 1);
   assert_ok(ctx, sumi_run(p));
   result.count = sumi__count(y);
@@ -115,12 +129,12 @@ static const way ways[] = {{SUMI_F32, SUMI_WINOGRAD_CAREFUL, 3e-6},
 enum { WAYS = sizeof ways / sizeof *ways };
 
 /* One case in one way on all instruction sets. How often Winograd's algorithm was chosen. */
-static int check(const conv_case *k, bool transposed, const way *w, const outcome *want) {
+static int check(const conv_case *k, product what, const way *w, const outcome *want) {
   static const char *const isas[] = {"generic", "avx2", "avx512", "avx512_bf16"};
   int chosen = 0;
   for (size_t i = 0; i < sizeof isas / sizeof *isas; i++)
     for (int threads = 1; threads <= 3; threads += 2) {
-      outcome got = run(k, transposed, w->compute, isas[i], threads, (sumi_compile_options){.winograd = w->winograd});
+      outcome got = run(k, what, w->compute, isas[i], threads, (sumi_compile_options){.winograd = w->winograd});
       if (!got.values) continue;
       const double error = relative_error(&got, want);
       if (!(error <= w->bound))
@@ -133,11 +147,11 @@ static int check(const conv_case *k, bool transposed, const way *w, const outcom
   return chosen;
 }
 
-static void check_all(bool transposed) {
+static void check_all(product what) {
   int chosen[WAYS] = {0};
   for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
-    outcome want = run(&cases[c], transposed, SUMI_F32, NULL, 1, (sumi_compile_options){.reference = true});
-    for (int i = 0; i < WAYS; i++) chosen[i] += check(&cases[c], transposed, &ways[i], &want);
+    outcome want = run(&cases[c], what, SUMI_F32, NULL, 1, (sumi_compile_options){.reference = true});
+    for (int i = 0; i < WAYS; i++) chosen[i] += check(&cases[c], what, &ways[i], &want);
     free(want.values);
   }
   for (int i = 0; i < WAYS; i++)
@@ -149,14 +163,19 @@ static void check_all(bool transposed) {
 
 static void test_forward(void **state) {
   (void)state;
-  check_all(false);
+  check_all(FORWARD);
 }
 static void test_input_gradient(void **state) {
   (void)state;
-  check_all(true);
+  check_all(INPUT_GRADIENT);
+}
+static void test_weight_gradient(void **state) {
+  (void)state;
+  check_all(WEIGHT_GRADIENT);
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_forward), cmocka_unit_test(test_input_gradient)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_forward), cmocka_unit_test(test_input_gradient),
+                                     cmocka_unit_test(test_weight_gradient)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

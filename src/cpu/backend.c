@@ -11,6 +11,8 @@ static const struct {
 #define SUMI_CPU_ROW_2(name) {&sumi__op_##name, {&sumi__cpu_##name, &sumi__cpu_##name##_library, NULL, NULL}},
 #define SUMI_CPU_ROW_3(name)                                                                                           \
   {&sumi__op_##name, {&sumi__cpu_##name, &sumi__cpu_##name##_winograd, &sumi__cpu_##name##_library, NULL}},
+#define SUMI_CPU_ROW_4(name)                                                                                           \
+  {&sumi__op_##name, {&sumi__cpu_##name##_winograd, &sumi__cpu_##name, &sumi__cpu_##name##_library, NULL}},
 #define SUMI_OP(name, cpu) SUMI_CPU_ROW_##cpu(name)
 #define SUMI_ELEMENTWISE(name)
 #include "ops/ops.def"

@@ -10,6 +10,7 @@
 #define SUMI_CPU_KERNEL_2(name) extern const sumi__kernel sumi__cpu_##name, sumi__cpu_##name##_library;
 #define SUMI_CPU_KERNEL_3(name)                                                                                        \
   extern const sumi__kernel sumi__cpu_##name, sumi__cpu_##name##_winograd, sumi__cpu_##name##_library;
+#define SUMI_CPU_KERNEL_4(name) SUMI_CPU_KERNEL_3(name)
 #define SUMI_OP(name, cpu) SUMI_CPU_KERNEL_##cpu(name)
 #define SUMI_ELEMENTWISE(name)
 #include "ops/ops.def"
@@ -19,6 +20,7 @@
 #undef SUMI_CPU_KERNEL_1
 #undef SUMI_CPU_KERNEL_2
 #undef SUMI_CPU_KERNEL_3
+#undef SUMI_CPU_KERNEL_4
 
 extern const sumi__kernel sumi__cpu_fused, sumi__cpu_load;
 

@@ -20,7 +20,8 @@ list(APPEND SUMI_SOURCES
   src/cpu/taps.c
   src/cpu/thin_conv.c
   src/cpu/weight_grad.c
-  src/cpu/winograd.c)
+  src/cpu/winograd.c
+  src/cpu/winograd_grad.c)
 
 # These are compiled once for each instruction set; src/cpu/isa/dispatch.h has the rules.
 set(SUMI_ISA_SOURCES
@@ -42,7 +43,8 @@ set(SUMI_ISA_SOURCES
   src/cpu/isa/taps.c
   src/cpu/isa/thin_conv.c
   src/cpu/isa/weight_grad.c
-  src/cpu/isa/winograd.c)
+  src/cpu/isa/winograd.c
+  src/cpu/isa/winograd_grad.c)
 
 function(sumi_isa name)
   set(objects sumi_isa_${name})

@@ -84,7 +84,7 @@ static inline __attribute__((always_inline)) void panel_multiply_as(const panel_
   else
     panel_registers(p, 1, pairs, fresh);
 }
-static void panel_multiply(const panel_product *p, int vectors, bool pairs) {
+static inline void panel_multiply(const panel_product *p, int vectors, bool pairs) {
 #if defined(SUMI__SIMD_PAIRS)
   if (pairs && p->fresh) panel_multiply_as(p, vectors, true, true);
   if (pairs && !p->fresh) panel_multiply_as(p, vectors, true, false);
