@@ -297,6 +297,60 @@ static void inpainting_models_see_the_hole(void **state) {
   close_drawn(&d);
 }
 
+static void models_edit_by_instruction(void **state) {
+  static drawn d;
+  static float strong[3 * PIXELS], weak[3 * PIXELS];
+  char *note = NULL;
+  open_wider(&d, state, 8);
+  assert_refused(&d.f, &d.job, SUMI_INVALID, "this is a model that edits pictures: it needs one");
+  d.job.init = d.init;
+  assert_drawn(&d, "edit", 80.0);
+  assert_int_equal(sumi_session_note(d.f.session, &d.job, 0, &note), SUMI_OK);
+  assert_non_null(strstr(note, "Image CFG scale: 1.5"));
+  sumi_text_free(d.f.ctx, note);
+  d.job.sampler = "euler-ancestral";
+  d.job.image_guidance = 1.0;
+  assert_drawn(&d, "edit.text", 80.0);
+  /* Two texts of half the weight are one, and a strength below 1 begins with some of the picture. */
+  d.job.sampler = "euler";
+  d.job.image_guidance = 1.5;
+  d.job.prompt = "a watercolor picture of an otter :0.5 AND a watercolor picture of an otter :0.5";
+  assert_drawn(&d, "edit", 80.0);
+  assert_int_equal(sumi_session_generate(d.f.session, &d.job, strong, NULL), SUMI_OK);
+  d.job.strength = 0.5;
+  assert_int_equal(sumi_session_generate(d.f.session, &d.job, weak, NULL), SUMI_OK);
+  assert_true(relative(weak, strong, 3 * PIXELS) > 0.01);
+  d.job.guidance_rescale = 0.5;
+  assert_refused(&d.f, &d.job, SUMI_INVALID, "guidance_rescale is not for models that edit");
+  d.job.guidance_rescale = 0.0;
+  d.job.image_guidance = NAN;
+  assert_refused(&d.f, &d.job, SUMI_INVALID, "image_guidance is not a number");
+  close_drawn(&d);
+}
+
+static void models_see_depth(void **state) {
+  static drawn d;
+  static float depth[PIXELS];
+  open_wider(&d, state, 5);
+  d.job.init = d.init;
+  assert_refused(&d.f, &d.job, SUMI_INVALID, "this is a model that sees depth: it needs a picture and its depth");
+  const sumi_safetensors_tensor *map = sumi_safetensors_find(d.golden, "depth.map");
+  assert_int_equal(map->count, PIXELS);
+  /* In another unit it is the same. */
+  for (int i = 0; i < PIXELS; i++) depth[i] = 3.0f * ((const float *)map->data)[i] - 7.0f;
+  d.job.depth = depth;
+  d.job.strength = 0.7;
+  assert_drawn(&d, "depth", 80.0);
+  depth[17] = INFINITY;
+  assert_refused(&d.f, &d.job, SUMI_INVALID, "the depth at pixel 1, 1 is not a number up to 1e30");
+  close_drawn(&d);
+  open_drawn(&d, "sd1");
+  d.job.init = d.init;
+  d.job.depth = d.mask;
+  assert_refused(&d.f, &d.job, SUMI_INVALID, "the model does not see depth: its U-Net has 4 input channels");
+  close_drawn(&d);
+}
+
 /* Tiles overlap and are blended, so that a picture in tiles is nearly the whole one. */
 static void tiles_make_nearly_the_same_picture(void **state) {
   (void)state;
@@ -468,6 +522,8 @@ int main(void) {
       cmocka_unit_test(pictures_agree_by_every_sampler),
       cmocka_unit_test(guidance_is_rescaled),
       cmocka_unit_test(inpainting_models_see_the_hole),
+      cmocka_unit_test(models_edit_by_instruction),
+      cmocka_unit_test(models_see_depth),
       cmocka_unit_test(tiles_make_nearly_the_same_picture),
       cmocka_unit_test(prompts_do_what_they_say),
       cmocka_unit_test(predicted_pictures_are_blended),

@@ -65,6 +65,23 @@ differ i.png part.png '--strength 0.5'
 run 2 '--mask FILE is missing' "$sumi" inpaint $each -i a.png -o x.png
 run 2 '--init FILE is missing' "$sumi" inpaint $each -k m.png -o x.png
 
+# Models that edit, of 8 channels, and that see depth, of 5.
+"$make_tiny_sd" "$golden" 8 eight
+"$make_tiny_sd" "$golden" 5 five
+run 0 '' "$sumi" img2img -m eight --steps 4 -q -i a.png -p water -o edited.png
+run 0 '' "$sumi" img2img -m eight --steps 4 -q -i a.png -p water --image-cfg 0 -o edited2.png
+"$sumi" inspect edited.png >seen.txt
+grep -q 'Image CFG scale: 1.5' seen.txt || fail "the note lacks the picture's scale: $(cat seen.txt)"
+grep -q 'Denoising strength: 1,' seen.txt || fail "editing does not begin with noise alone: $(cat seen.txt)"
+"$sumi" inspect edited2.png | grep -q 'Image CFG scale: 0,' || fail '--image-cfg 0 is not 0'
+run 2 'a model that edits pictures: it needs one' "$sumi" txt2img -m eight --steps 4 -q -W 16 -H 16 -o x.png
+run 0 '' "$sumi" img2img -m five --steps 4 -q -i a.png --depth m.png -p water -o deep.png
+run 0 '' "$sumi" img2img -m five --steps 4 -q -i a.png --depth a.png -p water -o deeper.png
+differ deep.png deeper.png 'another --depth'
+run 2 'it needs a picture and its depth' "$sumi" img2img -m five --steps 4 -q -i a.png -o x.png
+run 2 'whole.png: the depth is 128 x 128' "$sumi" img2img -m five --steps 4 -q -i a.png --depth whole.png -o x.png
+run 2 'the model does not see depth' "$sumi" img2img $each -i a.png --depth m.png -o x.png
+
 # A model for inpainting, of 9 channels.
 "$make_tiny_sd" "$golden" 9 nine
 run 0 '' "$sumi" inpaint -m nine --steps 4 -q -i a.png -k m.png -p water --seed 6 -o nine.png

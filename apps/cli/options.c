@@ -52,12 +52,15 @@ static bool is_one_of(const char *choices, const char *word) {
 
 /* ---- Help ---- */
 
-/* "; 1 to 1000": what a number may be. An end that is only there so that a number is exact is left out. */
-static void print_range(const cli_option *o) {
+/* "[20; 1 to 1000]": the default and what a number may be. An end that is only there so that a number is exact is left
+ * out, and so is a default that is no number: what it is depends on others, as the help says. */
+static void print_number(const cli_option *o, double usual) {
+  printf(" [");
+  if (!isnan(usual)) printf("%.15g; ", usual);
   if (o->high >= 1e15)
-    printf("; from %.15g", o->low);
+    printf("from %.15g]", o->low);
   else
-    printf("; %.15g to %.15g", o->low, o->high);
+    printf("%.15g to %.15g]", o->low, o->high);
 }
 
 static void print_default(const cli_option *o, const void *defaults) {
@@ -70,16 +73,8 @@ static void print_default(const cli_option *o, const void *defaults) {
     text = *(const char *const *)at;
     if (text) printf(" [%s]", text);
     break;
-  case CLI_INT:
-    printf(" [%lld", (long long)*(const int64_t *)at);
-    print_range(o);
-    putchar(']');
-    break;
-  case CLI_REAL:
-    printf(" [%g", *(const double *)at);
-    print_range(o);
-    putchar(']');
-    break;
+  case CLI_INT: print_number(o, (double)*(const int64_t *)at); break;
+  case CLI_REAL: print_number(o, *(const double *)at); break;
   }
 }
 

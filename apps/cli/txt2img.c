@@ -1,6 +1,7 @@
 /* sumi txt2img, img2img and inpaint: pictures from words. */
 #include "watch.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,19 +10,29 @@
 typedef struct arguments {
   cli_model model;
   const char *prompt, *negative, *out, *sampler, *schedule, *spacing, *convention, *noise, *emphasis;
-  const char *init, *mask, *preview, *save_steps, *animation, *latents;
+  const char *init, *mask, *depth, *preview, *save_steps, *animation, *latents;
   int64_t width, height, count, batch, seed, steps, clip_skip, quality;
-  double guidance, rescale, strength, eta, s_noise, s_churn;
+  double guidance, image_guidance, rescale, strength, eta, s_noise, s_churn;
   bool plain, overlay, blend, keep;
 } arguments;
 
-#define DEFAULTS(of_strength)                                                                                          \
-  {                                                                                                                    \
-    .model = CLI_MODEL_DEFAULTS, .prompt = "", .negative = "", .out = "out.png", .spacing = "default",                 \
-    .convention = "diffusers", .noise = "each", .emphasis = "original", .count = 1, .batch = 1, .steps = 20,           \
-    .clip_skip = 1, .quality = 90, .guidance = 7.5, .s_noise = 1.0, .strength = (of_strength)                          \
-  }
-static const arguments defaults = DEFAULTS(0.75), inpaint_defaults = DEFAULTS(1.0);
+static const arguments defaults = {.model = CLI_MODEL_DEFAULTS,
+                                   .prompt = "",
+                                   .negative = "",
+                                   .out = "out.png",
+                                   .spacing = "default",
+                                   .convention = "diffusers",
+                                   .noise = "each",
+                                   .emphasis = "original",
+                                   .count = 1,
+                                   .batch = 1,
+                                   .steps = 20,
+                                   .clip_skip = 1,
+                                   .quality = 90,
+                                   .guidance = 7.5,
+                                   .image_guidance = 1.5,
+                                   .s_noise = 1.0,
+                                   .strength = NAN};
 #define LARGEST_SEED 9007199254740992.0
 
 /* clang-format off */
@@ -74,7 +85,13 @@ static const arguments defaults = DEFAULTS(0.75), inpaint_defaults = DEFAULTS(1.
   {"height", 'H', CLI_INT, offsetof(arguments, height), "PIXELS", "likewise", 0, 16384, NULL}
 #define INIT_OPTIONS                                                                                                   \
   {"init", 'i', CLI_TEXT, offsetof(arguments, init), "FILE", "the picture to begin with", 0, 0, NULL},                 \
-  {"strength", 0, CLI_REAL, offsetof(arguments, strength), "X", "how much of it is made anew: of the steps, so large a part is taken; 0: only what the autoencoder changes", 0, 1, NULL}
+  {"strength", 0, CLI_REAL, offsetof(arguments, strength), "X",                                                        \
+   "how much of it is made anew: of the steps, so large a part is taken; 0: only what the autoencoder changes; by "    \
+   "default 0.75, with a mask or a model that edits 1", 0, 1, NULL},                                                   \
+  {"image-cfg", 0, CLI_REAL, offsetof(arguments, image_guidance), "SCALE",                                             \
+   "of a model that edits: how closely to keep to the picture", 0, 1000, NULL},                                        \
+  {"depth", 0, CLI_TEXT, offsetof(arguments, depth), "FILE",                                                           \
+   "for a model that sees depth: a picture of it, brighter where nearer", 0, 0, NULL}
 /* clang-format on */
 
 static const cli_option txt2img_options[] = {COMMON_OPTIONS, SIZE_OPTIONS};
@@ -109,7 +126,7 @@ typedef struct job {
   cli_session s;
   cli_watch watch;
   sumi_generation how;
-  float *init, *mask, *latents;
+  float *init, *mask, *depth, *latents;
   float *overlaid; /* a picture, NULL without --overlay */
   int64_t saved;   /* pictures */
 } job;
@@ -181,7 +198,7 @@ static int choice(const char *text, const char *const *words) {
 }
 
 /* The library takes 0 for the default, and a negative number for 0. */
-static double or_none(double x) { return x == 0.0 ? -1.0 : x; }
+static double or_none(double x) { return isnan(x) ? 0.0 : x == 0.0 ? -1.0 : x; }
 
 static void fill(job *j) {
   static const char *const spacings[] = {"default", "leading", "trailing", "linspace", NULL};
@@ -210,6 +227,7 @@ static void fill(job *j) {
       .emphasis = (sumi_emphasis)choice(a->emphasis, emphases),
       .plain_prompt = a->plain,
       .strength = or_none(a->strength),
+      .image_guidance = or_none(a->image_guidance),
       .blend_denoised = a->blend,
       .precision = cli_precision(&a->model),
       .tile = a->model.tile,
@@ -220,30 +238,30 @@ static void fill(job *j) {
   };
 }
 
-/* The mask's brightness, (height, width), of the picture's size. */
-static sumi_status read_mask(job *j) {
+/* A picture's brightness, (height, width), of the size that the first picture has; `what` it is. */
+static sumi_status read_grey(const job *j, const char *path, const char *what, float **out) {
   int64_t width = j->a->width, height = j->a->height;
-  float *rgb;
-  const sumi_status status = cli_read_rgb(j->c, j->a->mask, &width, &height, &rgb);
+  const sumi_status status = cli_read_rgb(j->c, path, &width, &height, out);
   if (status != SUMI_OK) return status;
-  if (width != j->how.width || height != j->how.height) {
-    free(rgb);
-    return cli_fail(j->c, SUMI_INVALID, "%s: the mask is %lld x %lld, the picture %lld x %lld", j->a->mask,
+  float *rgb = *out;
+  if (width != j->how.width || height != j->how.height)
+    return cli_fail(j->c, SUMI_INVALID, "%s: the %s is %lld x %lld, the picture %lld x %lld", path, what,
                     (long long)width, (long long)height, (long long)j->how.width, (long long)j->how.height);
-  }
   for (int64_t p = 0; p < width * height; p++) rgb[p] = (rgb[3 * p] + rgb[3 * p + 1] + rgb[3 * p + 2]) / 3.0f;
-  j->mask = rgb;
-  j->how.mask = rgb;
   return SUMI_OK;
 }
 
 static sumi_status read_pictures(job *j, bool wants_mask) {
-  if (!j->a->init) return cli_fail(j->c, SUMI_INVALID, "--init FILE is missing: which picture to begin with?");
-  sumi_status status = cli_read_rgb(j->c, j->a->init, &j->how.width, &j->how.height, &j->init);
+  const arguments *a = j->a;
+  if (!a->init) return cli_fail(j->c, SUMI_INVALID, "--init FILE is missing: which picture to begin with?");
+  if (wants_mask && !a->mask) return cli_fail(j->c, SUMI_INVALID, "--mask FILE is missing: which part to make anew?");
+  sumi_status status = cli_read_rgb(j->c, a->init, &j->how.width, &j->how.height, &j->init);
+  if (status == SUMI_OK && a->mask) status = read_grey(j, a->mask, "mask", &j->mask);
+  if (status == SUMI_OK && a->depth) status = read_grey(j, a->depth, "depth", &j->depth);
   j->how.init = j->init;
-  if (status != SUMI_OK || !wants_mask) return status;
-  if (!j->a->mask) return cli_fail(j->c, SUMI_INVALID, "--mask FILE is missing: which part to make anew?");
-  return read_mask(j);
+  j->how.mask = j->mask;
+  j->how.depth = j->depth;
+  return status;
 }
 
 /* ---- Running ---- */
@@ -307,6 +325,7 @@ static sumi_status run(cli *c, const arguments *a, bool wants_init, bool wants_m
   cli_session_close(&j.s);
   free(j.init);
   free(j.mask);
+  free(j.depth);
   free(j.overlaid);
   free(j.latents);
   return status;
@@ -345,7 +364,10 @@ COMMAND(
     txt2img, "a picture from words, with a Stable Diffusion checkpoint", defaults,
     "The same seed gives the picture that diffusers gives. Prompts: docs/prompts.md. Prints the names of the files\n"
     "it wrote.\n");
-COMMAND(img2img, "a picture from words and a picture", defaults,
-        "The picture's sides must be multiples of 8 pixels; --width and --height resize it.\n");
-COMMAND(inpaint, "a part of a picture made anew", inpaint_defaults,
+COMMAND(
+    img2img, "a picture from words and a picture", defaults,
+    "The picture's sides must be multiples of 8 pixels; --width and --height resize it. With a model that edits\n"
+    "(InstructPix2Pix, 8 input channels) the prompt says what to do with it; one that sees depth (5 input channels)\n"
+    "takes --depth. docs/pictures.md has more.\n");
+COMMAND(inpaint, "a part of a picture made anew", defaults,
         "Works with ordinary models, and with those for inpainting (9 input channels).\n");

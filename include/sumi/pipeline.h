@@ -39,6 +39,15 @@ typedef struct sumi_engine_options {
                                  are read off the file's tensors */
 } sumi_engine_options;
 
+/* What a checkpoint's U-Net was trained to see beside the latents. */
+typedef enum sumi_beside {
+  SUMI_BESIDE_NOTHING, /* 4 channels */
+  SUMI_BESIDE_DEPTH,   /* 5: the picture's depth (Stable Diffusion 2 depth) */
+  SUMI_BESIDE_PICTURE, /* 8: the picture that it edits as it is told (InstructPix2Pix) */
+  SUMI_BESIDE_HOLE,    /* 9: the mask, and the picture with a hole (inpainting) */
+  SUMI_BESIDE_UNKNOWN  /* another number: there are no jobs for it */
+} sumi_beside;
+
 typedef struct sumi_engine_info {
   const char *family;         /* "Stable Diffusion 1.x"; static */
   const char *layout;         /* "CompVis", "diffusers"; static */
@@ -46,7 +55,8 @@ typedef struct sumi_engine_info {
   const char *sampler;        /* of jobs that name none: the one of the checkpoint's scheduler_config.json; "euler" for
                                  a file, and where that is not known here; static */
   const char *schedule;       /* likewise: "karras"; NULL: the sampler's own; static */
-  int64_t in_channels;        /* of the U-Net: 4, 5, 8, or 9 (inpainting) */
+  int64_t in_channels;        /* of the U-Net */
+  sumi_beside beside;         /* what they are for */
   int64_t latent_channels;    /* 4 */
   int64_t factor;             /* pixels of a side for each latent: 8 */
   int64_t multiple;           /* sides of pictures are multiples of it */
@@ -149,13 +159,20 @@ typedef struct sumi_generation {
   bool plain_prompt; /* no syntax in prompts at all */
   /* Image to image: (height, width, 3) in [0, 1], or NULL. Noise of the strength's level is put on it. */
   const float *init;
-  double strength; /* how much of it is made anew, 0 to 1; 0.75, with a mask 1; negative for 0. Of `steps` steps the
-                      last int(steps strength) are taken, as in diffusers, or one more, as in AUTOMATIC1111, if the
-                      convention is k-diffusion's; none at 0: the picture is what the autoencoder makes of it */
+  double strength; /* how much of it is made anew, 0 to 1; 0.75, with a mask or a model that edits 1; negative for 0. Of
+                      `steps` steps the last int(steps strength) are taken, as in diffusers, or one more, as in
+                      AUTOMATIC1111, if the convention is k-diffusion's; none at 0: the picture is what the autoencoder
+                      makes of it */
   /* Inpainting: (height, width), 1 where the picture is made anew, 0 where `init` stays; or NULL. Values are rounded.
    * Models with 9 input channels see the rest; for others the rest is put back after each step. */
   const float *mask;
   bool blend_denoised; /* put back into the predicted picture instead, as AUTOMATIC1111 does */
+  /* For models that see depth, beside `init`: (height, width), greater where nearer, in any unit up to 1e30; or NULL.
+   */
+  const float *depth;
+  /* Of models that edit: how strongly the picture guides, any finite scale; 1.5; negative for 0. Together with
+   * `guidance` as in T. Brooks, A. Holynski and A. Efros 2023, equation 3; guidance 1 is none by either. */
+  double image_guidance;
   sumi_precision precision;
   int64_t tile; /* side of the autoencoder's tiles in pixels, a multiple of the engine's `factor` from 64 to 16384; 0:
                    the whole picture at once */

@@ -5,6 +5,7 @@
 #include "diffusion/guidance.h"
 #include "diffusion/sampler.h"
 #include "pipeline/conditions.h"
+#include "pipeline/start.h"
 
 typedef struct sumi__denoise {
   sumi_session *session;
@@ -13,18 +14,20 @@ typedef struct sumi__denoise {
   int64_t channels, size;       /* of latents; values of a picture's */
   int parts;                    /* texts that guide */
   bool none;                    /* whether the prediction without words matters */
+  bool edits;                   /* whether there is one without words but with the picture, which `none` lacks then */
+  double scale, picture_scale;  /* how strongly words guide, and the picture where it edits */
   sumi__guidance guidance;
-  double *weights;    /* (parts) */
-  const float **with; /* (parts): their predictions in `planes` */
-  const void **kv;    /* what the rows of each group have now: (parts + none) */
-  const float *extra; /* (count, extra_channels, height, width) behind the latents, for inpainting models; or NULL */
+  double *weights;    /* (parts + edits) */
+  const float **with; /* (parts + edits): their predictions in `planes` */
+  const void **kv;    /* what the rows of each group have now: (parts + edits + none) */
+  const float *extra; /* (count, extra_channels, height, width): what the U-Net sees beside the latents */
   int64_t extra_channels;
-  float *planes; /* (parts + 1, size): a picture's predictions, channels first */
+  float *planes; /* (parts + edits + none, size): a picture's predictions, channels first */
 } sumi__denoise;
 
 /* Prepares the U-Net and the conditions' keys and values. Free with sumi__denoise_free, also after a failure. */
 sumi_status sumi__denoise_make(sumi_session *session, sumi__conditions *conditions, const sumi_generation *job,
-                               int64_t count, int64_t height, int64_t width, sumi__denoise *out);
+                               int64_t count, const sumi__start *start, sumi__denoise *out);
 void sumi__denoise_free(sumi__denoise *d);
 
 /* Before an evaluation in a step: what the rows are conditioned on. */

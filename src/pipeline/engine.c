@@ -81,6 +81,15 @@ static int64_t parameters(sumi_weights *w) {
   return total;
 }
 
+sumi_beside sumi__engine_beside(const sumi_engine *e) {
+  const int64_t latent = e->model->vae.latent_channels, extra = e->model->unet.in_channels - latent;
+  return extra == 0            ? SUMI_BESIDE_NOTHING
+         : extra == 1          ? SUMI_BESIDE_DEPTH
+         : extra == latent     ? SUMI_BESIDE_PICTURE
+         : extra == latent + 1 ? SUMI_BESIDE_HOLE
+                               : SUMI_BESIDE_UNKNOWN;
+}
+
 /* What the checkpoint says, if it is known here. */
 static const sumi_sampler_info *own_sampler(const sumi__model *m) {
   const sumi_sampler_info *found = sumi_sampler_find(m->sampler, NULL);
@@ -97,6 +106,7 @@ sumi_engine_info sumi_engine_describe(const sumi_engine *e) {
                             .sampler = sampler ? sampler->name : "euler",
                             .schedule = sampler ? m->schedule.schedule : NULL,
                             .in_channels = m->unet.in_channels,
+                            .beside = sumi__engine_beside(e),
                             .latent_channels = m->vae.latent_channels,
                             .factor = factor,
                             .multiple = factor,

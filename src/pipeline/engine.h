@@ -19,6 +19,9 @@ struct sumi_engine {
  * not to be believed: 1.5's has the ids of another vocabulary (0, 2 and 1 to begin, end and pad). */
 int32_t sumi__pad_id(const sumi__model *model, const sumi_tokenizer *tokenizer);
 
+/* What the U-Net sees beside the latents, by the number of its channels. */
+sumi_beside sumi__engine_beside(const sumi_engine *engine);
+
 /* ---- The text encoder -------------------------------------------------------------------------------------------- */
 
 typedef struct sumi__text_runner {
@@ -98,6 +101,7 @@ sumi_generation sumi__generation_filled(const sumi_engine *engine, const sumi_ge
 sumi_status sumi__generation_check(const sumi_session *s, const sumi_generation *filled);
 /* Of a job that is filled in, 0 to 1. */
 double sumi__generation_strength(const sumi_generation *filled);
+double sumi__generation_image_guidance(const sumi_generation *filled);
 
 /* Whether a side of the autoencoder's tiles, in pixels, is one that there can be. */
 sumi_status sumi__tile_check(const sumi_session *s, int64_t tile);

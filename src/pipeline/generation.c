@@ -21,25 +21,34 @@ sumi_generation sumi__generation_filled(const sumi_engine *engine, const sumi_ge
     if (!h.schedule.schedule) h.schedule.schedule = info.schedule;
   }
   if (!h.guidance) h.guidance = 7.5;
-  if (!h.strength) h.strength = h.mask ? 1.0 : 0.75;
+  if (!h.strength) h.strength = h.mask || info.beside == SUMI_BESIDE_PICTURE ? 1.0 : 0.75;
+  if (!h.image_guidance) h.image_guidance = 1.5;
   if (!h.clip_skip) h.clip_skip = 1;
   return h;
 }
 
-/* 0 stands for the default, and so a strength of 0 is negative. */
+/* 0 stands for the default, and so what is 0 is negative. */
 double sumi__generation_strength(const sumi_generation *h) { return h->strength < 0.0 ? 0.0 : h->strength; }
+double sumi__generation_image_guidance(const sumi_generation *h) { return fmax(h->image_guidance, 0.0); }
 
 /* ---- Checked ---- */
 
 static sumi_status check_picture(sumi_context *ctx, const sumi_engine_info *info, const sumi_generation *h) {
   sumi_status status = SUMI_OK;
-  const int64_t in_channels = info->in_channels, latent = info->latent_channels;
   SUMI_CHECK(ctx, !h->mask || h->init, SUMI_INVALID, "a mask needs a picture");
-  SUMI_CHECK(ctx, in_channels == latent || in_channels == 2 * latent + 1, SUMI_UNSUPPORTED,
-             "the model's U-Net has %lld input channels: depth and picture-editing models are not supported",
-             (long long)in_channels);
-  SUMI_CHECK(ctx, in_channels == latent || h->mask, SUMI_INVALID,
+  SUMI_CHECK(ctx, info->beside != SUMI_BESIDE_UNKNOWN, SUMI_UNSUPPORTED,
+             "the model's U-Net has %lld input channels: what they are for is not known", (long long)info->in_channels);
+  SUMI_CHECK(ctx, info->beside != SUMI_BESIDE_HOLE || h->mask, SUMI_INVALID,
              "this is an inpainting model: it needs a picture and a mask");
+  SUMI_CHECK(ctx, info->beside != SUMI_BESIDE_DEPTH || (h->init && h->depth), SUMI_INVALID,
+             "this is a model that sees depth: it needs a picture and its depth");
+  SUMI_CHECK(ctx, info->beside == SUMI_BESIDE_DEPTH || !h->depth, SUMI_INVALID,
+             "the model does not see depth: its U-Net has %lld input channels", (long long)info->in_channels);
+  SUMI_CHECK(ctx, info->beside != SUMI_BESIDE_PICTURE || h->init, SUMI_INVALID,
+             "this is a model that edits pictures: it needs one");
+  SUMI_CHECK(ctx, info->beside != SUMI_BESIDE_PICTURE || h->guidance_rescale == 0.0, SUMI_INVALID,
+             "guidance_rescale is not for models that edit pictures");
+  SUMI_CHECK(ctx, isfinite(h->image_guidance), SUMI_INVALID, "image_guidance is not a number");
   SUMI_CHECK(ctx, h->strength <= 1.0, SUMI_INVALID, "strength is %g, expected 0 to 1", h->strength);
 done:
   return status;
@@ -89,11 +98,14 @@ sumi_status sumi_session_note(sumi_session *session, const sumi_generation *job,
   enum { LENGTH = 48 };
   const sumi_generation h = sumi__generation_filled(session->engine, job);
   const sumi_sampler_info *sampler = sumi_sampler_find(h.sampler, NULL);
+  const bool edits = sumi__engine_beside(session->engine) == SUMI_BESIDE_PICTURE;
   const uint64_t seed_step = h.noise == SUMI_NOISE_BATCH ? 0 : (uint64_t)i;
-  char steps[LENGTH], guidance[LENGTH], rescale[LENGTH], seed[LENGTH], size[LENGTH], strength[LENGTH], skip[LENGTH];
+  char steps[LENGTH], guidance[LENGTH], by_picture[LENGTH], rescale[LENGTH], seed[LENGTH], size[LENGTH],
+      strength[LENGTH], skip[LENGTH];
   char version[LENGTH];
   snprintf(steps, LENGTH, "%d", h.steps);
   snprintf(guidance, LENGTH, "%g", h.guidance);
+  snprintf(by_picture, LENGTH, "%g", sumi__generation_image_guidance(&h));
   snprintf(rescale, LENGTH, "%g", h.guidance_rescale);
   snprintf(seed, LENGTH, "%" PRIu64, h.seed + seed_step);
   snprintf(size, LENGTH, "%" PRId64 "x%" PRId64, h.width, h.height);
@@ -104,6 +116,7 @@ sumi_status sumi_session_note(sumi_session *session, const sumi_generation *job,
                                         {"Sampler", sampler ? sampler->name : h.sampler},
                                         {"Schedule type", schedule_name(&h)},
                                         {"CFG scale", guidance},
+                                        {"Image CFG scale", edits ? by_picture : NULL},
                                         {"CFG Rescale phi", h.guidance_rescale > 0.0 ? rescale : NULL},
                                         {"Seed", seed},
                                         {"Size", size},

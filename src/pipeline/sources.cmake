@@ -4,6 +4,7 @@ list(APPEND SUMI_SOURCES
   src/pipeline/conditions.c
   src/pipeline/convert.c
   src/pipeline/denoise.c
+  src/pipeline/depth.c
   src/pipeline/digits.c
   src/pipeline/draw.c
   src/pipeline/engine.c
@@ -13,5 +14,6 @@ list(APPEND SUMI_SOURCES
   src/pipeline/judge.c
   src/pipeline/noise.c
   src/pipeline/session.c
+  src/pipeline/start.c
   src/pipeline/text_runner.c
   src/pipeline/unet_runner.c)

@@ -37,9 +37,8 @@ typedef struct sumi__model {
   sumi_prediction prediction;                                        /* never AUTO */
   sumi_schedule_options schedule; /* what the checkpoint says of its betas and timesteps; its schedule of levels, or
                                      NULL, is for its own sampler */
-  char
-      sampler[SUMI__SAMPLER_NAME_MAX]; /* the class of its scheduler, with what makes another sampler of it; "": none */
-  char *tokenizer_folder;              /* NULL: the built-in one */
+  char sampler[SUMI__SAMPLER_NAME_MAX]; /* the class of its scheduler, or the sampler that it is; "": none */
+  char *tokenizer_folder;               /* NULL: the built-in one */
   struct sumi__model_files *files;
 } sumi__model;
 
