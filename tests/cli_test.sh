@@ -170,6 +170,20 @@ tail -n 1 out | grep -qE '^prompt accuracy [01]\.[0-9]{3}$' || {
   failures=$((failures + 1))
 }
 
+# Files of tensors that are no checkpoint.
+for file in zip2.ckpt zip4.ckpt legacy.ckpt legacy5.ckpt; do
+  cp "$configs/../tests/golden/torch/$file" plain.bin
+  expect 0 'PyTorch file of tensors' inspect plain.bin
+  expect 0 'global_step' inspect plain.bin
+  expect 0 ' mean ' inspect plain.bin --stats
+done
+head -c 1000 plain.bin >cut.pt
+expect 7 'cut.pt: ' inspect cut.pt
+echo 'seventeen letters or more' >text.bin
+expect 7 'text.bin: this is neither a safetensors file nor one that torch.save wrote' inspect text.bin
+: >empty.pt
+expect 7 'empty.pt: ' inspect empty.pt
+
 # A tiny checkpoint there and back.
 sd="$configs/../tests/golden/sd"
 expect 0 'Stable Diffusion 1.x, diffusers layout: text to image' inspect "$sd/sd1"

@@ -1,4 +1,4 @@
-/* sumi inspect: what is in a checkpoint, a safetensors file or a PNG. */
+/* sumi inspect: what is in a checkpoint, a file of tensors or a picture. */
 #include "inspect.h"
 
 #include <stdio.h>
@@ -47,7 +47,7 @@ static void format_shape(char *out, size_t room, const sumi_safetensors_tensor *
   snprintf(out + at, room - at, ")");
 }
 
-static sumi_status print_tensor(const cli *c, const sumi_safetensors *file, const sumi_safetensors_tensor *t,
+static sumi_status print_tensor(const cli *c, const sumi_tensor_file *file, const sumi_safetensors_tensor *t,
                                 int name_width, bool with_stats) {
   char shape[256];
   format_shape(shape, sizeof shape, t);
@@ -57,7 +57,7 @@ static sumi_status print_tensor(const cli *c, const sumi_safetensors *file, cons
          t->bytes);
   sumi_statistics s;
   if (with_stats) {
-    const sumi_status status = sumi_safetensors_statistics(file, t, &s);
+    const sumi_status status = sumi_tensor_file_statistics(file, t, &s);
     if (status == SUMI_UNSUPPORTED)
       printf("  (no statistics of this type)");
     else if (status != SUMI_OK)
@@ -70,27 +70,25 @@ static sumi_status print_tensor(const cli *c, const sumi_safetensors *file, cons
   return SUMI_OK;
 }
 
-static sumi_status inspect_safetensors(const cli *c, const char *path, bool with_stats) {
-  sumi_safetensors *file = NULL;
-  sumi_status status = sumi_safetensors_open(c->context, path, &file);
-  if (status != SUMI_OK) return cli_report(c, status);
-
+/* Every tensor of a file that is open. */
+static sumi_status list_tensors(const cli *c, const sumi_tensor_file *file, bool with_stats) {
+  sumi_status status = SUMI_OK;
   const char *key, *value;
-  for (size_t i = 0; sumi_safetensors_metadata_at(file, i, &key, &value); i++) {
+  for (size_t i = 0; sumi_tensor_file_metadata_at(file, i, &key, &value); i++) {
     cli_print_clean(key);
     printf(": ");
     cli_print_clean(value);
     putchar('\n');
   }
-  size_t name_width = 4, count = sumi_safetensors_count(file);
+  size_t name_width = 4, count = sumi_tensor_file_count(file);
   double elements = 0, bytes = 0;
   for (size_t i = 0; i < count; i++) {
-    const size_t length = strlen(sumi_safetensors_tensor_at(file, i)->name);
+    const size_t length = strlen(sumi_tensor_file_at(file, i)->name);
     if (length > name_width) name_width = length < 64 ? length : 64;
   }
   printf("%-*s  %-5s %-22s %12s\n", (int)name_width, "name", "dtype", "shape", "bytes");
   for (size_t i = 0; i < count && status == SUMI_OK; i++) {
-    const sumi_safetensors_tensor *t = sumi_safetensors_tensor_at(file, i);
+    const sumi_safetensors_tensor *t = sumi_tensor_file_at(file, i);
     elements += (double)t->count;
     bytes += (double)t->bytes;
     status = print_tensor(c, file, t, (int)name_width, with_stats);
@@ -98,20 +96,12 @@ static sumi_status inspect_safetensors(const cli *c, const char *path, bool with
   printf("%zu tensors, %.0f elements, ", count, elements);
   cli_print_size(bytes);
   putchar('\n');
-  sumi_safetensors_close(file);
   return status;
 }
 
 static bool is_folder(const char *path) {
   struct stat s;
   return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
-}
-
-static bool is_safetensors(const cli *c, const char *path) {
-  sumi_safetensors *file = NULL;
-  const bool opens = sumi_safetensors_open(c->context, path, &file) == SUMI_OK;
-  sumi_safetensors_close(file);
-  return opens;
 }
 
 /* A digit model's folder in one line; false if it is none. */
@@ -126,26 +116,41 @@ static bool inspect_digits(const cli *c, const char *path) {
   return true;
 }
 
-/* A checkpoint as such; any other safetensors file tensor by tensor, and what it is if that is known. */
-static sumi_status inspect_one(const cli *c, const char *path, const arguments *a) {
+static sumi_status inspect_folder(const cli *c, const char *path, const arguments *a) {
   sumi_model_report *report = NULL;
   const sumi_model_options o = {.config_folder = a->config};
-  if (!is_folder(path) && cli_is_picture(c, path)) return cli_inspect_picture(c, path);
-  const bool lists = !is_folder(path) && is_safetensors(c, path);
+  char sentence[1024];
   const sumi_status status = sumi_model_inspect(c->context, path, &o, &report);
   if (status == SUMI_OK) cli_print_model(report, a->tensors);
   sumi_model_report_free(report);
-  if (is_folder(path)) {
-    char sentence[1024];
-    snprintf(sentence, sizeof sentence, "%s", sumi_context_error(c->context));
-    return status == SUMI_OK || inspect_digits(c, path) ? SUMI_OK : cli_fail(c, status, "%s", sentence);
-  }
-  if (!lists) return cli_report(c, status);
-  if (status == SUMI_UNSUPPORTED) {
+  snprintf(sentence, sizeof sentence, "%s", sumi_context_error(c->context));
+  return status == SUMI_OK || inspect_digits(c, path) ? SUMI_OK : cli_fail(c, status, "%s", sentence);
+}
+
+/* A checkpoint as such; any other file tensor by tensor, and what it is if that is known. */
+static sumi_status inspect_file(const cli *c, const char *path, const arguments *a) {
+  sumi_model_report *report = NULL;
+  sumi_tensor_file *file = NULL;
+  const sumi_model_options o = {.config_folder = a->config};
+  sumi_status status = sumi_tensor_file_open(c->context, path, &file);
+  if (status != SUMI_OK) return cli_report(c, status);
+  const sumi_status known = sumi_model_inspect(c->context, path, &o, &report);
+  if (known == SUMI_OK) cli_print_model(report, a->tensors);
+  sumi_model_report_free(report);
+  if (known == SUMI_UNSUPPORTED) {
     cli_print_clean(sumi_context_error(c->context));
     putchar('\n');
   }
-  return status == SUMI_OK && !a->stats ? SUMI_OK : inspect_safetensors(c, path, a->stats);
+  if (known != SUMI_OK && strcmp(sumi_tensor_file_kind(file), "safetensors") != 0)
+    printf("%s file of tensors\n", sumi_tensor_file_kind(file));
+  if (known != SUMI_OK || a->stats) status = list_tensors(c, file, a->stats);
+  sumi_tensor_file_close(file);
+  return status;
+}
+
+static sumi_status inspect_one(const cli *c, const char *path, const arguments *a) {
+  if (is_folder(path)) return inspect_folder(c, path, a);
+  return cli_is_picture(c, path) ? cli_inspect_picture(c, path) : inspect_file(c, path, a);
 }
 
 static sumi_status run(cli *c, const void *arguments_, int operand_count, char **operands) {
@@ -163,12 +168,15 @@ const cli_command cli_inspect = {
     .operand = "FILE_OR_FOLDER...",
     .min_operands = 1,
     .max_operands = 1 << 20,
-    .summary = "say what a checkpoint is, list the tensors of a safetensors file, or how a picture was made",
+    .summary = "say what a checkpoint is, list the tensors of a file, or how a picture was made",
     .details =
         "Of a Stable Diffusion checkpoint, a file or a folder: its family, what it predicts, its networks and their "
         "sizes,\n"
-        "and what is missing or left over. Of any other safetensors file: for each tensor its name, type, shape\n"
-        "and size in bytes, then the totals; the file's metadata first. Of a PNG, JPEG or WebP: its size and its\n"
+        "and what is missing or left over. Of any other safetensors file, or one that torch.save wrote (.pt, .pth, "
+        ".ckpt,\n"
+        ".bin; nothing in it is executed): for each tensor its name, type, shape and size in bytes, then the totals; "
+        "the\n"
+        "file's metadata first. Of a PNG, JPEG or WebP: its size and its\n"
         "parameters text.\n",
     .options = options,
     .option_count = sizeof options / sizeof *options,

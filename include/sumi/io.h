@@ -67,6 +67,34 @@ typedef struct sumi_statistics {
 SUMI_API sumi_status sumi_safetensors_statistics(const sumi_safetensors *file, const sumi_safetensors_tensor *tensor,
                                                  sumi_statistics *out);
 
+/* ---- Tensors of any file ------------------------------------------------------------------------------------- */
+
+/* A safetensors file, an archive or stream of torch.save (.pt, .pth, .ckpt, .bin), or a file NAME.index.json that names
+ * several of these: told apart by content. Nothing in a file is executed. Immutable. */
+typedef struct sumi_tensor_file sumi_tensor_file;
+
+/* Maps the file and checks all that it says of its tensors. Close with sumi_tensor_file_close.
+ * Errors: NOT_FOUND or IO (cannot be read), FORMAT (none of these kinds, or damaged), UNSUPPORTED (compressed, or of
+ * big-endian numbers), NO_MEMORY. */
+SUMI_API sumi_status sumi_tensor_file_open(sumi_context *ctx, const char *path, sumi_tensor_file **out);
+/* NULL is allowed. */
+SUMI_API void sumi_tensor_file_close(sumi_tensor_file *file);
+/* "safetensors", "PyTorch" or "sharded"; static. */
+SUMI_API const char *sumi_tensor_file_kind(const sumi_tensor_file *file);
+SUMI_API size_t sumi_tensor_file_count(const sumi_tensor_file *file);
+/* The i-th tensor, lent; NULL from the count on. What lies in dictionaries and lists of a PyTorch file has its keys,
+ * joined by dots, for a name; its numbers are tensors without dimensions. Types are spelled as safetensors spells them;
+ * of one that is not known here ("unknown") there is neither count nor data. */
+SUMI_API const sumi_safetensors_tensor *sumi_tensor_file_at(const sumi_tensor_file *file, size_t i);
+/* A safetensors file's pairs, as sumi_safetensors_metadata_at; others have none. */
+SUMI_API bool sumi_tensor_file_metadata_at(const sumi_tensor_file *file, size_t i, const char **key,
+                                           const char **value);
+/* As sumi_safetensors_statistics. */
+SUMI_API sumi_status sumi_tensor_file_statistics(const sumi_tensor_file *file, const sumi_safetensors_tensor *tensor,
+                                                 sumi_statistics *out);
+
+/* ---- Writing tensors ------------------------------------------------------------------------------------------ */
+
 /* An array to write: f32, row-major. */
 typedef struct sumi_array {
   const char *name; /* UTF-8, unique in the file */

@@ -67,6 +67,7 @@ bool sumi__checkpoint_at(const sumi__checkpoint *c, size_t i, const char **name,
 }
 
 const char *sumi__checkpoint_kind(const sumi__checkpoint *c) { return c->kind; }
+const sumi_safetensors *sumi__checkpoint_safetensors(const sumi__checkpoint *c) { return c->safetensors; }
 const sumi__tensor_source *sumi__checkpoint_source(const sumi__checkpoint *c) { return &c->source; }
 
 /* ---- Shards ---- */
@@ -131,7 +132,12 @@ static sumi_status open_content(sumi__checkpoint *c) {
     c->kind = "PyTorch";
     return sumi__torch_open(c->ctx, c->path, c->map.data, c->map.bytes, true, &c->torch);
   }
+  /* A safetensors file may be damaged in many ways, of which its reader tells; but it has a header. */
+  const bool has_header = c->map.bytes > 8 && c->map.data[8] == '{';
   sumi__file_unmap(&c->map);
+  if (!has_header && !ends_with(c->path, ".safetensors"))
+    return sumi__fail(c->ctx, SUMI_FORMAT, "%s: this is neither a safetensors file nor one that torch.save wrote",
+                      c->path);
   c->kind = "safetensors";
   return sumi_safetensors_open(c->ctx, c->path, &c->safetensors);
 }

@@ -8,6 +8,7 @@
 
 #include "base/base.h"
 #include "io/tensor_source.h"
+#include "sumi/io.h"
 
 typedef struct sumi__checkpoint sumi__checkpoint;
 
@@ -17,6 +18,8 @@ sumi_status sumi__checkpoint_open(sumi_context *ctx, const char *path, sumi__che
 void sumi__checkpoint_close(sumi__checkpoint *checkpoint); /* NULL is allowed */
 
 const char *sumi__checkpoint_kind(const sumi__checkpoint *checkpoint); /* "safetensors", "PyTorch", "sharded"; static */
+/* The one file, if it is of that kind, or NULL; lent. */
+const sumi_safetensors *sumi__checkpoint_safetensors(const sumi__checkpoint *checkpoint);
 const sumi__tensor_source *sumi__checkpoint_source(const sumi__checkpoint *checkpoint);
 
 /* The i-th tensor's name and view; false from the count on. */

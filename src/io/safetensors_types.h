@@ -16,6 +16,9 @@ typedef struct sumi__safetensors_type {
 
 /* By the format's name, NULL if there is no such type. */
 const sumi__safetensors_type *sumi__safetensors_type_named(const char *name);
+/* sumi_safetensors_statistics of a tensor of any file, which `path` names. */
+sumi_status sumi__safetensors_statistics_of(sumi_context *ctx, const char *path, const sumi_safetensors_tensor *tensor,
+                                            sumi_statistics *out);
 /* By the engine's type, NULL if it has none. */
 const sumi__safetensors_type *sumi__safetensors_type_of(sumi_dtype dtype);
 

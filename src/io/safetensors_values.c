@@ -111,13 +111,12 @@ bool sumi__safetensors_dtype(const sumi_safetensors_tensor *tensor, sumi_dtype *
   return true;
 }
 
-static sumi_status readable_type(const sumi_safetensors *file, const sumi_safetensors_tensor *tensor,
+static sumi_status readable_type(sumi_context *ctx, const char *path, const sumi_safetensors_tensor *tensor,
                                  const sumi__safetensors_type **out) {
   char name[SUMI__QUOTE_MAX];
   *out = sumi__safetensors_type_named(tensor->dtype);
   if (*out && (*out)->decode) return SUMI_OK;
-  return sumi__fail(sumi__safetensors_context(file), SUMI_UNSUPPORTED,
-                    "%s: tensor %s: values of type %s cannot be read", sumi__safetensors_path(file),
+  return sumi__fail(ctx, SUMI_UNSUPPORTED, "%s: tensor %s: values of type %s cannot be read", path,
                     sumi__quote(name, tensor->name), tensor->dtype);
 }
 
@@ -131,7 +130,8 @@ static size_t chunk_at(const sumi_safetensors_tensor *tensor, size_t i) {
 sumi_status sumi__safetensors_read_f32(const sumi_safetensors *file, const sumi_safetensors_tensor *tensor,
                                        float *out) {
   const sumi__safetensors_type *type;
-  const sumi_status status = readable_type(file, tensor, &type);
+  const sumi_status status =
+      readable_type(sumi__safetensors_context(file), sumi__safetensors_path(file), tensor, &type);
   if (status != SUMI_OK) return status;
   if (type->dtype == SUMI_F32) {
     if (tensor->bytes) memcpy(out, tensor->data, tensor->bytes);
@@ -167,9 +167,14 @@ static void merge_chunk(moments *all, const double *values, size_t n) {
 
 sumi_status sumi_safetensors_statistics(const sumi_safetensors *file, const sumi_safetensors_tensor *tensor,
                                         sumi_statistics *out) {
+  return sumi__safetensors_statistics_of(sumi__safetensors_context(file), sumi__safetensors_path(file), tensor, out);
+}
+
+sumi_status sumi__safetensors_statistics_of(sumi_context *ctx, const char *path, const sumi_safetensors_tensor *tensor,
+                                            sumi_statistics *out) {
   *out = (sumi_statistics){0};
   const sumi__safetensors_type *type;
-  const sumi_status status = readable_type(file, tensor, &type);
+  const sumi_status status = readable_type(ctx, path, tensor, &type);
   if (status != SUMI_OK) return status;
   const uint8_t *from = tensor->data;
   double values[CHUNK];

@@ -21,6 +21,7 @@ list(APPEND SUMI_SOURCES
   src/io/safetensors.c
   src/io/safetensors_values.c
   src/io/safetensors_write.c
+  src/io/tensor_file.c
   src/io/text.c
   src/io/torch_file.c
   src/io/webp.c
