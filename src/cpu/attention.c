@@ -10,6 +10,9 @@ enum {
   BLOCK = 128,            /* queries of a job */
   PACKED_UNITS = 4 << 20, /* of keys and values at once: 16 MB */
   GRAD_TILE = 64,
+  GRAD_BLOCK = 32,
+  GRAD_PAIRS_TILE = 96, /* bf16 take half the room, and their products half the time */
+  GRAD_PAIRS_BLOCK = 64,
   GRAD_SMALL_TILE = 96
 };
 
@@ -34,6 +37,10 @@ static sumi__attention_shape shape_of(const sumi__node *n, int first) {
   return s;
 }
 
+static bool takes_pairs(const sumi__prep *prep, const sumi__attention_shape *s) {
+  return s->dtype == SUMI_BF16 && prep->ctx->isa >= SUMI__ISA_AVX512_BF16 && s->width % 2 == 0;
+}
+
 static void destroy(sumi_context *ctx, void *state) { sumi__free(ctx, state); }
 
 /* ---- Forward ---- */
@@ -51,7 +58,7 @@ static sumi_status prepare(sumi__prep *prep) {
   sumi__attention_plan *p = sumi__alloc_zero(prep->ctx, sizeof *p);
   if (!p) return SUMI_NO_MEMORY;
   p->shape = shape_of(prep->node, 0);
-  p->pairs = p->shape.dtype == SUMI_BF16 && prep->ctx->isa >= SUMI__ISA_AVX512_BF16 && p->shape.width % 2 == 0;
+  p->pairs = takes_pairs(prep, &p->shape);
   p->units = p->pairs ? p->shape.width / 2 : p->shape.width;
   p->padded = up(p->shape.width, VECTOR);
   p->half = p->pairs && p->padded - p->shape.width >= VECTOR / 2;
@@ -91,12 +98,15 @@ static sumi_status prepare_grad(sumi__prep *prep) {
   sumi__attention_grad_plan *p = sumi__alloc_zero(prep->ctx, sizeof *p);
   if (!p) return SUMI_NO_MEMORY;
   p->shape = shape_of(prep->node, 3);
+  p->pairs = takes_pairs(prep, &p->shape);
+  p->units = p->pairs ? p->shape.width / 2 : p->shape.width;
   p->padded = up(p->shape.width, VECTOR);
-  p->tile = p->shape.keys <= GRAD_SMALL_TILE ? up(p->shape.keys, VECTOR) : GRAD_TILE;
-  p->block = SUMI__ATTENTION_ROWS;
-  /* q, dy; dq and delta of all queries; keys along, keys and values across, dk and dv; two tiles of scores */
-  p->worker_size = 2 * p->block * p->padded + p->shape.queries * p->padded + up(p->shape.queries, 16) +
-                   5 * p->tile * p->padded + 2 * p->block * p->tile;
+  p->tile = p->shape.keys <= GRAD_SMALL_TILE ? up(p->shape.keys, VECTOR) : p->pairs ? GRAD_PAIRS_TILE : GRAD_TILE;
+  p->block = p->pairs ? GRAD_PAIRS_BLOCK : GRAD_BLOCK;
+  /* q and dy, as rows and as steps; dq and delta of all queries; keys along, keys and values across, dk and dv; scores
+   * and their gradients, the latter in rows once more */
+  p->worker_size = 4 * p->block * p->padded + p->shape.queries * p->padded + up(p->shape.queries, VECTOR) +
+                   5 * p->tile * p->padded + 3 * p->block * p->tile;
   prep->state = p;
   prep->scratch_bytes = (size_t)prep->threads * (size_t)p->worker_size * sizeof(float);
   return SUMI_OK;

@@ -36,14 +36,14 @@ typedef struct sumi__attention_job {
   int64_t first; /* head, counted over all pictures, that is packed first */
 } sumi__attention_job;
 
-/* Backward. */
+/* Backward. Units are those of the forward pass. */
 typedef struct sumi__attention_grad_plan {
   sumi__attention_shape shape;
-  int64_t padded, tile, block;
-  int64_t worker_size; /* floats of scratch memory for each worker */
+  bool pairs;
+  int64_t units, padded; /* of a query; floats of one */
+  int64_t tile, block;   /* keys and queries that are looked at together, both even */
+  int64_t worker_size;   /* floats of scratch memory for each worker */
 } sumi__attention_grad_plan;
-
-enum { SUMI__ATTENTION_ROWS = 32 }; /* queries of the gradient whose scores are in the cache at once */
 
 /* For sumi__parallel_for. Tiles [begin, end) of keys and values of the heads that are packed now; blocks of their
  * queries. `job` is a sumi__attention_job. */

@@ -2,20 +2,21 @@
 #ifndef SUMI_SRC_CPU_ISA_TILE_H
 #define SUMI_SRC_CPU_ISA_TILE_H
 
-#include "cpu/isa/simd.h"
+#include "cpu/isa/panel.h"
 
 /* c (m, n) += a (m, k) b (k, n), or = where `fresh`. Element (i, l) of a is a[i * a_row + l * a_step], so that a may be
- * read transposed; rows of b and c are b_row and c_row floats apart. n is a multiple of V. */
+ * read transposed; rows of b and c are b_row and c_row floats apart. n is a multiple of V. With `pairs`, elements of a
+ * and b are pairs of bf16 that are neighbours along the sum (isa/panel.h), where there is an instruction for them. */
 typedef struct tile_product {
   const float *a, *b;
   float *c;
   int64_t m, n, k, a_row, a_step, b_row, c_row;
-  bool fresh;
+  bool fresh, pairs;
 } tile_product;
 
 /* `rows` by `vectors` results in registers. */
 static inline __attribute__((always_inline)) void tile_registers(const tile_product *p, int64_t i, int64_t j,
-                                                                 const int rows, const int vectors) {
+                                                                 const int rows, const int vectors, const bool pairs) {
   vf sum[8][3];
   const float *a = p->a + i * p->a_row, *b = p->b + j;
   float *c = p->c + i * p->c_row + j;
@@ -29,9 +30,9 @@ static inline __attribute__((always_inline)) void tile_registers(const tile_prod
     for (int v = 0; v < vectors; v++) right[v] = vload(b + l * p->b_row + v * V);
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++) {
-      const vf left = vset(a[r * p->a_row + l * p->a_step]);
+      const vf left = panel_unit(a + r * p->a_row + l * p->a_step);
 #pragma GCC unroll 3
-      for (int v = 0; v < vectors; v++) sum[r][v] += left * right[v];
+      for (int v = 0; v < vectors; v++) sum[r][v] = panel_madd(sum[r][v], left, right[v], pairs);
     }
   }
 #pragma GCC unroll 8
@@ -40,24 +41,35 @@ static inline __attribute__((always_inline)) void tile_registers(const tile_prod
     for (int v = 0; v < vectors; v++) vstore(c + r * p->c_row + v * V, sum[r][v]);
 }
 
-static inline __attribute__((always_inline)) void tile_columns(const tile_product *p, int64_t i, const int rows) {
+static inline __attribute__((always_inline)) void tile_columns(const tile_product *p, int64_t i, const int rows,
+                                                               const bool pairs) {
   int64_t j = 0;
-  for (; j + 3 * V <= p->n; j += 3 * V) tile_registers(p, i, j, rows, 3);
-  if (p->n - j == 2 * V) tile_registers(p, i, j, rows, 2);
-  if (p->n - j == V) tile_registers(p, i, j, rows, 1);
+  for (; j + 3 * V <= p->n; j += 3 * V) tile_registers(p, i, j, rows, 3, pairs);
+  if (p->n - j == 2 * V) tile_registers(p, i, j, rows, 2, pairs);
+  if (p->n - j == V) tile_registers(p, i, j, rows, 1, pairs);
+}
+
+static inline __attribute__((always_inline)) void tile_rows(const tile_product *p, const bool pairs) {
+  int64_t i = 0;
+#if defined(SUMI__SIMD_AVX512)
+  for (; i + 8 <= p->m; i += 8) tile_columns(p, i, 8, pairs);
+#endif
+  for (; i + 4 <= p->m; i += 4) tile_columns(p, i, 4, pairs);
+  if (p->m - i >= 2) {
+    tile_columns(p, i, 2, pairs);
+    i += 2;
+  }
+  if (i < p->m) tile_columns(p, i, 1, pairs);
 }
 
 static inline void tile_multiply(const tile_product *p) {
-  int64_t i = 0;
-#if defined(SUMI__SIMD_AVX512)
-  for (; i + 8 <= p->m; i += 8) tile_columns(p, i, 8);
-#endif
-  for (; i + 4 <= p->m; i += 4) tile_columns(p, i, 4);
-  if (p->m - i >= 2) {
-    tile_columns(p, i, 2);
-    i += 2;
+#if defined(SUMI__SIMD_PAIRS)
+  if (p->pairs) {
+    tile_rows(p, true);
+    return;
   }
-  if (i < p->m) tile_columns(p, i, 1);
+#endif
+  tile_rows(p, false);
 }
 
 /* rows x columns numbers from x (rows `stride` elements apart, beginning at element `at`), times `scale`, to rows of
