@@ -71,12 +71,6 @@ bool sumi__lower_order(const sumi__sampling *s, int steps_to_end) {
   return s->job->lower_order_final && s->job->steps < 15 && s->step + steps_to_end == s->job->steps;
 }
 
-void sumi__ancestral_split(double sigma, double sigma_next, double eta, double *down, double *up) {
-  const double part = fmax(1.0 - sigma_next * sigma_next / (sigma * sigma), 0.0);
-  *up = fmin(sigma_next, eta * sigma_next * sqrt(part));
-  *down = sqrt(sigma_next * sigma_next - *up * *up);
-}
-
 double sumi__state_scale(const sumi__sampler *sampler, double sigma) {
   return sampler->habits.scaled ? 1.0 / sqrt(1.0 + sigma * sigma) : 1.0;
 }

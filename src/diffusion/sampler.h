@@ -107,7 +107,16 @@ void sumi__euler_step(float *y, const float *x, const float *x0, double sigma, d
 /* Puts the options' churn on s->x; the level it then has. `noise` (count, size) is overwritten. */
 sumi__noise_level sumi__churn(sumi__sampling *s, float *noise);
 
-/* Puts noise of standard deviation `up` on s->x, times s_noise; draws none where it is 0. */
+/* out = the slope of the probability flow in sigma at a point x of that level, (x - s->x0) / sigma. */
+void sumi__slope(const sumi__sampling *s, const float *x, double sigma, float *out);
+
+/* s->x = keep s->x + weights[0] present + weights[j] s->past[j - 1], up to `order` weights in all. */
+void sumi__multistep(sumi__sampling *s, double keep, const float *present, const double *weights, int order);
+
+/* Puts noise of that deviation, times s_noise, on s->x. `noise` (count, size) becomes what was drawn. */
+void sumi__add_fresh_noise(sumi__sampling *s, double deviation, float *noise);
+
+/* The same with standard deviation `up`; draws none where it is 0. */
 void sumi__ancestral_noise(sumi__sampling *s, double up, float *noise);
 
 /* A whole step with one evaluation: Euler's down, noise up. Takes scratch 0. */

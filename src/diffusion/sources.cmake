@@ -29,4 +29,5 @@ list(APPEND SUMI_SOURCES
   src/diffusion/samplers/tcd.c
   src/diffusion/samplers/unipc.c
   src/diffusion/schedule.c
+  src/diffusion/steps.c
   src/diffusion/ve_sde.c)

@@ -118,6 +118,12 @@ done:
   return status;
 }
 
+/* From -1 to 1 to a picture's 0 to 1. NaN stays. */
+static float to_picture(float x) {
+  x = 0.5f * x + 0.5f;
+  return x < 0.0f ? 0.0f : x > 1.0f ? 1.0f : x;
+}
+
 sumi_status sumi_session_decode(sumi_session *s, const float *latents, int64_t n, int64_t height, int64_t width,
                                 const sumi_codec_options *options, float *pictures) {
   sumi_status status = SUMI_OK;
@@ -139,10 +145,7 @@ sumi_status sumi_session_decode(sumi_session *s, const float *latents, int64_t n
     for (int64_t k = 0; k < channels * pixels; k++) in[k] = in[k] / scale + shift;
     float *out = pictures + i * values;
     SUMI_TRY(sumi__vae_coder_run(coder, in, 1, height, width, tiling_of(s, o.tile, &tiling), NULL, out));
-    for (int64_t k = 0; k < values; k++) {
-      const float x = 0.5f * out[k] + 0.5f;
-      out[k] = x < 0.0f ? 0.0f : x > 1.0f ? 1.0f : x; /* NaN stays */
-    }
+    for (int64_t k = 0; k < values; k++) out[k] = to_picture(out[k]);
   }
 done:
   sumi__free(s->ctx, in);
@@ -158,7 +161,6 @@ void sumi_latent_preview(const float *latents, int64_t channels, int64_t pixels,
     for (int k = 0; k < 3; k++) {
       float x = 0.0f;
       for (int64_t c = 0; c < channels && c < 4; c++) x += factors[c][k] * latents[c * pixels + p];
-      x = 0.5f * x + 0.5f;
-      picture[3 * p + k] = x < 0.0f ? 0.0f : x > 1.0f ? 1.0f : x;
+      picture[3 * p + k] = to_picture(x);
     }
 }

@@ -31,10 +31,8 @@ static void weigh(const double *sigma, int order, double from, double to, double
 static sumi_status step(sumi__sampling *s) {
   const sumi_status status = sumi__denoise_at(s, s->x, s->now);
   if (status != SUMI_OK) return status;
-  const int64_t n = s->count * s->size;
   float *noise = s->scratch[0];
-  const float each = (float)(1.0 / s->now.sigma);
-  for (int64_t i = 0; i < n; i++) noise[i] = each * (s->x[i] - s->x0[i]);
+  sumi__slope(s, s->x, s->now.sigma, noise);
   const int wanted = sumi__order(s, 2, MOST);
   int order = wanted < s->past_count + 1 ? wanted : s->past_count + 1;
   if (sumi__lower_order(s, 1)) order = 1;
@@ -42,11 +40,7 @@ static sumi_status step(sumi__sampling *s) {
   double sigmas[MOST] = {s->now.sigma}, w[MOST];
   for (int j = 1; j < order; j++) sigmas[j] = s->past[j - 1].level.sigma;
   weigh(sigmas, order, s->now.sigma, s->next.sigma, w);
-  for (int j = 0; j < order; j++) {
-    const float weight = (float)w[j];
-    const float *past = j == 0 ? noise : s->past[j - 1].x0;
-    for (int64_t i = 0; i < n; i++) s->x[i] += weight * past[i];
-  }
+  sumi__multistep(s, 1.0, noise, w, order);
   s->memory = noise;
   return SUMI_OK;
 }

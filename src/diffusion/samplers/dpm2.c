@@ -19,8 +19,9 @@ sumi_status sumi__midpoint_step(sumi__sampling *s, sumi__noise_level from, doubl
   /* With the noise of the step's end, though the network is told the middle: so it is in diffusers (PITFALLS.md). */
   const float *at = sumi__shown(s, x, s->next.sigma);
   SUMI_TRY(sumi__denoise_at(s, at, middle));
-  const float scale = (float)((to - from.sigma) / middle.sigma);
-  for (int64_t i = 0; i < n; i++) s->x[i] += scale * (at[i] - s->x0[i]);
+  const float dt = (float)(to - from.sigma);
+  sumi__slope(s, at, middle.sigma, x);
+  for (int64_t i = 0; i < n; i++) s->x[i] += dt * x[i];
 done:
   return status;
 }

@@ -9,16 +9,11 @@ static sumi_status step(sumi__sampling *s) {
   const sumi_status status = sumi__denoise_at(s, s->x, s->now);
   if (status != SUMI_OK) return status;
   const double h = log(s->now.sigma / s->next.sigma); /* infinite where the next level is noiseless: x0 remains */
-  double now = 1.0, before = 0.0;
-  if (s->past_count > 0 && isfinite(h) && !sumi__lower_order(s, 1)) {
-    const double ratio = log(s->past[0].level.sigma / s->now.sigma) / h;
-    before = -0.5 / ratio;
-    now = 1.0 - before;
-  }
-  const double weight = -expm1(-h);
-  const float keep = (float)(s->next.sigma / s->now.sigma), a = (float)(weight * now), b = (float)(weight * before);
-  const float *past = s->past_count > 0 ? s->past[0].x0 : s->x0;
-  for (int64_t i = 0; i < s->count * s->size; i++) s->x[i] = keep * s->x[i] + a * s->x0[i] + b * past[i];
+  double before = 0.0; /* the weight of the past prediction, and less of the present one */
+  const bool second = s->past_count > 0 && isfinite(h) && !sumi__lower_order(s, 1);
+  if (second) before = 0.5 * expm1(-h) * h / log(s->past[0].level.sigma / s->now.sigma);
+  const double w[2] = {-expm1(-h) - before, before};
+  sumi__multistep(s, s->next.sigma / s->now.sigma, s->x0, w, second ? 2 : 1);
   return SUMI_OK;
 }
 

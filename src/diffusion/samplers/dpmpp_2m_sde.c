@@ -8,13 +8,6 @@
 
 #include <math.h>
 
-void sumi__sde_noise(sumi__sampling *s, double eta_h, float *noise) {
-  if (!(eta_h > 0.0)) return;
-  const float spread = (float)(sumi__s_noise(s) * s->next.sigma * sqrt(-expm1(-2.0 * eta_h)));
-  sumi__sampling_noise(s, noise);
-  for (int64_t i = 0; i < s->count * s->size; i++) s->x[i] += spread * noise[i];
-}
-
 static sumi_status take(sumi__sampling *s, bool heun) {
   const sumi_status status = sumi__denoise_at(s, s->x, s->now);
   if (status != SUMI_OK) return status;
@@ -25,13 +18,13 @@ static sumi_status take(sumi__sampling *s, bool heun) {
   }
   const double h = log(s->now.sigma / s->next.sigma), eta = sumi__eta(s, 1.0), all = h + eta * h;
   double before = 0.0; /* the weight of the past prediction, and less of the present one */
-  if (s->past_count > 0 && !sumi__lower_order(s, 1)) {
+  const bool second = s->past_count > 0 && !sumi__lower_order(s, 1);
+  if (second) {
     const double ratio = log(s->past[0].level.sigma / s->now.sigma) / h;
     before = (heun ? -(expm1(-all) / all + 1.0) : 0.5 * expm1(-all)) / ratio;
   }
-  const float keep = (float)exp(-all), a = (float)(-expm1(-all) - before), b = (float)before;
-  const float *past = s->past_count > 0 ? s->past[0].x0 : s->x0;
-  for (int64_t i = 0; i < n; i++) s->x[i] = keep * s->x[i] + a * s->x0[i] + b * past[i];
+  const double w[2] = {-expm1(-all) - before, before};
+  sumi__multistep(s, exp(-all), s->x0, w, second ? 2 : 1);
   sumi__sde_noise(s, eta * h, s->scratch[0]);
   return SUMI_OK;
 }

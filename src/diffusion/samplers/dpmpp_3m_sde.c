@@ -38,12 +38,7 @@ static sumi_status step(sumi__sampling *s) {
   const double h = log(s->now.sigma / s->next.sigma), eta = sumi__eta(s, 1.0), all = h + eta * h;
   double w[3] = {0.0, 0.0, 0.0};
   weigh(s, h, all, w);
-  const float keep = (float)exp(-all), now = (float)w[0];
-  for (int64_t i = 0; i < n; i++) s->x[i] = keep * s->x[i] + now * s->x0[i];
-  for (int j = 0; j < s->past_count; j++) {
-    const float weight = (float)w[j + 1];
-    for (int64_t i = 0; i < n; i++) s->x[i] += weight * s->past[j].x0[i];
-  }
+  sumi__multistep(s, exp(-all), s->x0, w, s->past_count + 1);
   sumi__sde_noise(s, eta * h, s->scratch[0]);
   return SUMI_OK;
 }

@@ -14,11 +14,10 @@
 void sumi__reverse_sde_step(sumi__sampling *s, float *score) {
   const int64_t n = s->count * s->size;
   const double dt = s->now.t - s->next.t, g = s->now.g, k = sumi__eta(s, 1.0);
-  const float drift = (float)(0.5 * (1.0 + k) * g * g * dt), spread = (float)(sumi__s_noise(s) * sqrt(k * dt) * g);
+  const float drift = (float)(0.5 * (1.0 + k) * g * g * dt);
   for (int64_t i = 0; i < n; i++) s->x[i] += drift * score[i];
   if (s->step + 1 == s->job->steps) return;
-  sumi__sampling_noise(s, score);
-  for (int64_t i = 0; i < n; i++) s->x[i] += spread * score[i];
+  sumi__add_fresh_noise(s, sqrt(k * dt) * g, score);
 }
 
 static sumi_status step(sumi__sampling *s) {

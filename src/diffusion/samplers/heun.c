@@ -8,18 +8,18 @@ static sumi_status step(sumi__sampling *s) {
   const int64_t n = s->count * s->size;
   float *slope = s->scratch[0], *x = s->scratch[1];
   const sumi__noise_level hat = sumi__churn(s, slope), next = s->next;
-  const float dt = (float)(next.sigma - hat.sigma), each = (float)(1.0 / hat.sigma);
+  const float dt = (float)(next.sigma - hat.sigma);
   SUMI_TRY(sumi__denoise_at(s, s->x, hat));
-  for (int64_t i = 0; i < n; i++) slope[i] = each * (s->x[i] - s->x0[i]);
+  sumi__slope(s, s->x, hat.sigma, slope);
   if (next.sigma == 0.0) {
     for (int64_t i = 0; i < n; i++) s->x[i] += dt * slope[i];
     goto done;
   }
   for (int64_t i = 0; i < n; i++) x[i] = s->x[i] + dt * slope[i];
-  const float other = (float)(1.0 / next.sigma);
   const float *at = sumi__shown(s, x, next.sigma);
   SUMI_TRY(sumi__denoise_at(s, at, next));
-  for (int64_t i = 0; i < n; i++) s->x[i] += 0.5f * dt * (slope[i] + other * (at[i] - s->x0[i]));
+  sumi__slope(s, at, next.sigma, x);
+  for (int64_t i = 0; i < n; i++) s->x[i] += 0.5f * dt * (slope[i] + x[i]);
 done:
   return status;
 }

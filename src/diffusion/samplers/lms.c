@@ -29,18 +29,13 @@ static double integral(const double *nodes, int count, int j, double from, doubl
 static sumi_status step(sumi__sampling *s) {
   const sumi_status status = sumi__denoise_at(s, s->x, s->now);
   if (status != SUMI_OK) return status;
-  const int64_t n = s->count * s->size;
   float *slope = s->scratch[0];
-  const float each = (float)(1.0 / s->now.sigma);
-  for (int64_t i = 0; i < n; i++) slope[i] = each * (s->x[i] - s->x0[i]);
+  sumi__slope(s, s->x, s->now.sigma, slope);
   const int wanted = sumi__order(s, MOST, MOST), order = wanted < s->past_count + 1 ? wanted : s->past_count + 1;
-  double sigmas[MOST] = {s->now.sigma};
+  double sigmas[MOST] = {s->now.sigma}, w[MOST];
   for (int j = 1; j < order; j++) sigmas[j] = s->past[j - 1].level.sigma;
-  for (int j = 0; j < order; j++) {
-    const float weight = (float)integral(sigmas, order, j, s->now.sigma, s->next.sigma);
-    const float *past = j == 0 ? slope : s->past[j - 1].x0;
-    for (int64_t i = 0; i < n; i++) s->x[i] += weight * past[i];
-  }
+  for (int j = 0; j < order; j++) w[j] = integral(sigmas, order, j, s->now.sigma, s->next.sigma);
+  sumi__multistep(s, 1.0, slope, w, order);
   s->memory = slope;
   return SUMI_OK;
 }
