@@ -2,6 +2,8 @@
 #include "sd_pipeline.h"
 #include "tiny_sd.h"
 
+#include "pipeline/conditions.h"
+
 static void assert_refused(const sd_fixture *f, const sumi_generation *job, sumi_status expected, const char *says) {
   static float picture[3 * PIXELS];
   assert_int_equal(sumi_session_generate(f->session, job, picture, NULL), expected);
@@ -33,6 +35,28 @@ static void as_many_parts_as_are_possible(void **state) {
   assert_near("64 times a 64th", many, one, 3 * PIXELS, 1e-4);
   job.prompt = parts_of(65, text, sizeof text);
   assert_refused(&f, &job, SUMI_INVALID, "the prompt has 65 parts joined by AND, at most 64 are possible");
+  close_family(&f);
+}
+
+/* What a prompt says again and again is encoded, and kept, once. */
+static void alternating_prompts_have_two_contexts(void **state) {
+  (void)state;
+  sd_fixture f;
+  sumi__conditions c;
+  open_family(&f, "sd1");
+  sumi_generation job = job_of(SUMI_PRECISION_F32);
+  job.prompt = "[an otter|water] AND an otter";
+  job.negative_prompt = "water";
+  assert_int_equal(sumi__conditions_make(f.session, &job, 1000, &c), SUMI_OK);
+  assert_int_equal(c.positive->stage_count, 1000);
+  assert_int_equal(c.count, 2);
+  const sumi__unet_shape shape = {1, LATENT, LATENT, c.tokens, SUMI_F32};
+  assert_int_equal(sumi__unet_prepare(&f.session->unet, &shape), SUMI_OK);
+  assert_int_equal(sumi__conditions_read(&c), SUMI_OK);
+  assert_ptr_equal(sumi__conditions_part(&c, 0, 0), sumi__conditions_part(&c, 0, 1));
+  assert_ptr_equal(sumi__conditions_part(&c, 1, 0), sumi__conditions_none(&c, 1));
+  assert_ptr_not_equal(sumi__conditions_part(&c, 1, 0), sumi__conditions_part(&c, 1, 1));
+  sumi__conditions_free(&c);
   close_family(&f);
 }
 
@@ -515,6 +539,7 @@ static void sizes_beyond_all_measure_are_refused(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(as_many_parts_as_are_possible),
+      cmocka_unit_test(alternating_prompts_have_two_contexts),
       cmocka_unit_test(no_strength_changes_nothing),
       cmocka_unit_test(no_hole_is_encoded_for_ordinary_models),
       cmocka_unit_test(batches_are_handed_over),

@@ -32,6 +32,49 @@ static sumi_status parse(sumi_session *s, const sumi_generation *job, const char
   return sumi_prompt_parse(s->engine->tokenizer, s->ctx, text ? text : "", &options, out);
 }
 
+static bool same_chunk(const sumi_prompt_chunk *a, const sumi_prompt_chunk *b) {
+  return memcmp(a->ids, b->ids, sizeof a->ids) == 0 && memcmp(a->weights, b->weights, sizeof a->weights) == 0 &&
+         a->row_count == 0 && b->row_count == 0;
+}
+
+static bool same_part(const sumi_prompt_part *a, const sumi_prompt_part *b) {
+  bool same = a->chunk_count == b->chunk_count;
+  for (size_t i = 0; same && i < a->chunk_count; i++) same = same_chunk(&a->chunks[i], &b->chunks[i]);
+  return same;
+}
+
+static uint64_t hash_part(const sumi_prompt_part *part) {
+  uint64_t h = 0;
+  for (size_t i = 0; i < part->chunk_count; i++) {
+    h = sumi__hash(part->chunks[i].ids, sizeof part->chunks[i].ids, h);
+    h = sumi__hash(part->chunks[i].weights, sizeof part->chunks[i].weights, h);
+  }
+  return h;
+}
+
+/* The context of a part: one that there is, or another one. */
+static int slot_of(sumi__conditions *c, uint64_t *hashes, const sumi_prompt_part *part) {
+  const uint64_t hash = hash_part(part);
+  for (int i = 0; i < c->count; i++)
+    if (hashes[i] == hash && same_part(c->parts[i], part)) return i;
+  hashes[c->count] = hash;
+  c->parts[c->count] = part;
+  return c->count++;
+}
+
+static sumi_status find_slots(sumi__conditions *c) {
+  sumi_context *ctx = c->session->ctx;
+  const int own = parts_of(c->positive), all = own + parts_of(c->negative);
+  uint64_t *hashes = sumi__alloc_array(ctx, (size_t)all, sizeof *hashes);
+  c->slots = sumi__alloc_array(ctx, (size_t)all, sizeof *c->slots);
+  c->parts = sumi__alloc_array(ctx, (size_t)all, sizeof *c->parts);
+  const bool good = hashes && c->slots && c->parts;
+  for (int k = 0; good && k < all; k++)
+    c->slots[k] = slot_of(c, hashes, k < own ? part_at(c->positive, k) : part_at(c->negative, k - own));
+  sumi__free(ctx, hashes);
+  return good ? SUMI_OK : SUMI_NO_MEMORY;
+}
+
 /* ---- Encoding ---- */
 
 /* Encodes chunks two at a time, which is what a prompt and its negative are. */
@@ -73,14 +116,12 @@ static sumi_status push(encoder *e, const sumi_prompt_chunk *chunk, float *to) {
   return e->pending == 2 ? flush(e) : SUMI_OK;
 }
 
-static sumi_status encode_prompt(encoder *e, const sumi_prompt *p, const sumi_prompt_chunk *blank, int64_t chunks,
-                                 float *to) {
+static sumi_status encode_parts(encoder *e, const sumi__conditions *c, const sumi_prompt_chunk *blank) {
   sumi_status status = SUMI_OK;
-  for (int k = 0; k < parts_of(p); k++) {
-    const sumi_prompt_part *part = part_at(p, k);
-    for (int64_t i = 0; i < chunks; i++, to += e->size)
-      SUMI_TRY(push(e, i < (int64_t)part->chunk_count ? &part->chunks[i] : blank, to));
-  }
+  float *to = c->contexts;
+  for (int k = 0; k < c->count; k++)
+    for (int64_t i = 0; i < c->chunks; i++, to += e->size)
+      SUMI_TRY(push(e, i < (int64_t)c->parts[k]->chunk_count ? &c->parts[k]->chunks[i] : blank, to));
 done:
   return status;
 }
@@ -102,9 +143,7 @@ static sumi_status encode(sumi__conditions *c, const sumi_generation *job) {
     SUMI_TRY(push(&e, chunk, empty));
     SUMI_TRY(flush(&e));
   }
-  SUMI_TRY(encode_prompt(&e, c->positive, chunk, c->chunks, c->contexts));
-  SUMI_TRY(
-      encode_prompt(&e, c->negative, chunk, c->chunks, c->contexts + parts_of(c->positive) * c->tokens * c->width));
+  SUMI_TRY(encode_parts(&e, c, chunk));
   SUMI_TRY(flush(&e));
 done:
   sumi_prompt_free(c->session->ctx, blank);
@@ -126,7 +165,7 @@ sumi_status sumi__conditions_make(sumi_session *s, const sumi_generation *job, i
               c->positive->networks[i].kind, c->positive->networks[i].name);
   c->chunks = sumi__max_i64(most_chunks(c->positive), most_chunks(c->negative));
   c->tokens = c->chunks * SUMI_CHUNK_TOKENS;
-  c->count = parts_of(c->positive) + parts_of(c->negative);
+  SUMI_TRY(find_slots(c));
   c->contexts = sumi__alloc_array(s->ctx, (size_t)c->count, (size_t)(c->tokens * c->width) * sizeof *c->contexts);
   SUMI_TRY(c->contexts ? SUMI_OK : SUMI_NO_MEMORY);
   SUMI_TRY(encode(c, job));
@@ -152,6 +191,8 @@ void sumi__conditions_free(sumi__conditions *c) {
   if (!c->session) return;
   sumi_prompt_free(c->session->ctx, c->positive);
   sumi_prompt_free(c->session->ctx, c->negative);
+  sumi__free(c->session->ctx, c->slots);
+  sumi__free(c->session->ctx, c->parts);
   sumi__free(c->session->ctx, c->contexts);
   sumi__free(c->session->ctx, c->kv);
   *c = (sumi__conditions){0};
@@ -169,9 +210,9 @@ const sumi_prompt_stage *sumi__conditions_stage(const sumi__conditions *c, int s
 }
 
 const void *sumi__conditions_part(const sumi__conditions *c, int step, size_t i) {
-  return c->kv + (begin_of(c->positive, step) + i) * c->kv_bytes;
+  return c->kv + (size_t)c->slots[begin_of(c->positive, step) + i] * c->kv_bytes;
 }
 
 const void *sumi__conditions_none(const sumi__conditions *c, int step) {
-  return c->kv + ((size_t)parts_of(c->positive) + begin_of(c->negative, step)) * c->kv_bytes;
+  return c->kv + (size_t)c->slots[(size_t)parts_of(c->positive) + begin_of(c->negative, step)] * c->kv_bytes;
 }

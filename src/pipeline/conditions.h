@@ -12,9 +12,11 @@ typedef struct sumi__conditions {
   sumi_prompt *positive, *negative;
   int64_t chunks, tokens; /* of every context: shorter ones are filled up with empty chunks */
   int64_t width;
-  int count;       /* contexts that differ by where they stand: parts of all stages, those of `negative` last */
-  float *contexts; /* (count, tokens, width); NULL once they are keys and values */
-  char *kv;        /* (count) times kv_bytes */
+  int count;  /* contexts that differ: a prompt that goes back and forth says the same again and again */
+  int *slots; /* which of them each part of all stages has, those of `negative` last */
+  const sumi_prompt_part **parts; /* (count): a part that says so */
+  float *contexts;                /* (count, tokens, width); NULL once they are keys and values */
+  char *kv;                       /* (count) times kv_bytes */
   size_t kv_bytes;
 } sumi__conditions;
 
