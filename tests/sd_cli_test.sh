@@ -34,6 +34,11 @@ run 0 '' "$sumi" txt2img $small -p otter --count 3 --batch 2 --sampler 'DPM++ 2M
 for file in many-0000.jpg many-0002.jpg steps/0000-step-0004.png steps/0002-step-0001.safetensors all.png preview.png; do
   [ -s "$file" ] || fail "$file was not written"
 done
+run 0 '' "$sumi" inspect many-0001.jpg
+grep -q 'Sampler: dpmpp-2m, Schedule type: karras' out.txt || fail "many-0001.jpg's note is: $(cat out.txt)"
+run 0 '' "$sumi" txt2img $small -p "$(printf 'caf\351')" --noise batch --cfg-rescale 0.5 -o latin.png # no UTF-8
+run 0 '' "$sumi" inspect latin.png
+grep -q 'CFG Rescale phi: 0.5, .*Batch pos: 0' out.txt || fail "latin.png's note is: $(cat out.txt)"
 run 0 '' "$sumi" img2img -m "$model" -q --steps 4 -i many-0001.jpg -W 24 -H 16 --strength 0.5 -p x -o b.webp
 run 0 '' "$sumi" inspect b.webp
 grep -q 'WebP, 24 x 16' out.txt || fail "b.webp is: $(cat out.txt)"

@@ -1,9 +1,11 @@
 /* A job before it runs: its defaults filled in, checked, and told in words. */
 #include "pipeline/engine.h"
 #include "sumi/infotext.h"
+#include "text/unicode.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -73,6 +75,12 @@ sumi_status sumi__generation_check(const sumi_session *s, const sumi_generation 
   SUMI_CHECK(ctx, h->guidance_rescale >= 0.0 && h->guidance_rescale <= 1.0, SUMI_INVALID,
              "guidance_rescale is %g, expected 0 to 1", h->guidance_rescale);
   SUMI_CHECK(ctx, isfinite(h->guidance), SUMI_INVALID, "guidance is not a number");
+  SUMI_CHECK(ctx,
+             (unsigned)h->noise <= SUMI_NOISE_PHILOX && (unsigned)h->emphasis <= SUMI_EMPHASIS_NONE &&
+                 (unsigned)h->precision <= SUMI_PRECISION_BF16 &&
+                 (unsigned)h->schedule.spacing <= SUMI_SPACING_LINSPACE &&
+                 (unsigned)h->schedule.convention <= SUMI_CONVENTION_KDIFFUSION,
+             SUMI_INVALID, "noise, emphasis, precision, spacing or convention is none of its kind");
   SUMI_TRY(sumi__tile_check(s, h->tile));
   SUMI_TRY(check_picture(ctx, &info, h));
 done:
@@ -94,37 +102,93 @@ static const char *schedule_name(const sumi_generation *h) {
   return given ? given->name : named ? named->name : sumi_schedule_at(0)->name;
 }
 
+/* The note's fields, with the memory of their values. */
+typedef struct fields {
+  sumi_infotext_field items[24];
+  char values[24][48];
+  size_t count;
+} fields;
+
+__attribute__((format(printf, 3, 4))) static void put(fields *f, const char *key, const char *format, ...) {
+  va_list arguments;
+  char *value = f->values[f->count];
+  va_start(arguments, format);
+  vsnprintf(value, sizeof f->values[0], format, arguments);
+  va_end(arguments);
+  f->items[f->count++] = (sumi_infotext_field){key, value};
+}
+
+static void put_text(fields *f, const char *key, const char *value) {
+  f->items[f->count++] = (sumi_infotext_field){key, value};
+}
+
+/* What every job has. */
+static void put_job(fields *f, const sumi_session *s, const sumi_generation *h, int64_t i) {
+  const sumi_sampler_info *sampler = sumi_sampler_find(h->sampler, NULL);
+  put(f, "Steps", "%d", h->steps);
+  put_text(f, "Sampler", sampler ? sampler->name : h->sampler);
+  put_text(f, "Schedule type", schedule_name(h));
+  put(f, "CFG scale", "%g", h->guidance);
+  if (sumi__engine_beside(s->engine) == SUMI_BESIDE_PICTURE)
+    put(f, "Image CFG scale", "%g", sumi__generation_image_guidance(h));
+  put(f, "Seed", "%" PRIu64, h->seed + (h->noise == SUMI_NOISE_BATCH ? 0 : (uint64_t)i));
+  put(f, "Size", "%" PRId64 "x%" PRId64, h->width, h->height);
+  put_text(f, "Model", file_name(s->engine->model->path));
+}
+
+/* What other jobs have not: AUTOMATIC1111's keys where it has them. */
+static void put_choices(fields *f, const sumi_session *s, const sumi_generation *h, int64_t i) {
+  static const char *const spacings[] = {NULL, "leading", "trailing", "linspace"};
+  static const char *const emphases[] = {NULL, "No norm", "Interpolate", "Ignore", "None"};
+  const sumi_sampler_options *o = &h->sampler_options;
+  const bool bf16 = sumi__precision_dtype(s->ctx, h->precision) == SUMI_BF16;
+  if (h->init) put(f, "Denoising strength", "%g", sumi__generation_strength(h));
+  if (h->clip_skip > 1) put(f, "Clip skip", "%d", h->clip_skip);
+  if (h->guidance_rescale > 0.0) put(f, "CFG Rescale phi", "%g", h->guidance_rescale);
+  if (o->eta != 0.0) put(f, "Eta", "%g", o->eta < 0.0 ? 0.0 : o->eta);
+  if (o->s_churn != 0.0) put(f, "Sigma churn", "%g", o->s_churn);
+  if (o->s_noise != 0.0 && o->s_noise != 1.0) put(f, "Sigma noise", "%g", o->s_noise < 0.0 ? 0.0 : o->s_noise);
+  if (h->schedule.spacing != SUMI_SPACING_DEFAULT) put_text(f, "Timestep spacing", spacings[h->schedule.spacing]);
+  if (h->schedule.convention != SUMI_CONVENTION_DIFFUSERS) put_text(f, "Convention", "k-diffusion");
+  if (h->emphasis != SUMI_EMPHASIS_ORIGINAL) put_text(f, "Emphasis", emphases[h->emphasis]);
+  if (h->plain_prompt) put_text(f, "Prompt syntax", "none");
+  if (h->mask && h->blend_denoised) put_text(f, "Mask blend", "denoised");
+  if (h->tile) put(f, "Tile", "%" PRId64, h->tile);
+  if (h->noise == SUMI_NOISE_BATCH) { /* the seed is the whole batch's: this is the place in it */
+    put(f, "Batch size", "%" PRId64, h->batch);
+    put(f, "Batch pos", "%" PRId64, i);
+  }
+  if (h->noise != SUMI_NOISE_PHILOX) put_text(f, "RNG", "CPU");
+  put_text(f, "Precision", bf16 ? "bf16" : "f32");
+  put(f, "Version", "sumi %s", sumi_version());
+}
+
+/* With U+FFFD for what is not UTF-8, which is how the tokenizer reads it. */
+static char *cleaned(sumi_context *ctx, const char *text) {
+  const size_t bytes = text ? strlen(text) : 0;
+  char *out = sumi__alloc(ctx, 3 * bytes + 1), *to = out;
+  for (size_t at = 0; out && at < bytes;) {
+    uint32_t code;
+    at += sumi__utf8_get((const uint8_t *)text + at, bytes - at, &code);
+    to += sumi__utf8_put(code, (uint8_t *)to);
+  }
+  if (out) *to = '\0';
+  return out;
+}
+
 sumi_status sumi_session_note(sumi_session *session, const sumi_generation *job, int64_t i, char **out) {
-  enum { LENGTH = 48 };
+  sumi_status status = SUMI_OK;
   const sumi_generation h = sumi__generation_filled(session->engine, job);
-  const sumi_sampler_info *sampler = sumi_sampler_find(h.sampler, NULL);
-  const bool edits = sumi__engine_beside(session->engine) == SUMI_BESIDE_PICTURE;
-  const uint64_t seed_step = h.noise == SUMI_NOISE_BATCH ? 0 : (uint64_t)i;
-  char steps[LENGTH], guidance[LENGTH], by_picture[LENGTH], rescale[LENGTH], seed[LENGTH], size[LENGTH],
-      strength[LENGTH], skip[LENGTH];
-  char version[LENGTH];
-  snprintf(steps, LENGTH, "%d", h.steps);
-  snprintf(guidance, LENGTH, "%g", h.guidance);
-  snprintf(by_picture, LENGTH, "%g", sumi__generation_image_guidance(&h));
-  snprintf(rescale, LENGTH, "%g", h.guidance_rescale);
-  snprintf(seed, LENGTH, "%" PRIu64, h.seed + seed_step);
-  snprintf(size, LENGTH, "%" PRId64 "x%" PRId64, h.width, h.height);
-  snprintf(strength, LENGTH, "%g", sumi__generation_strength(&h));
-  snprintf(skip, LENGTH, "%d", h.clip_skip);
-  snprintf(version, LENGTH, "sumi %s", sumi_version());
-  const sumi_infotext_field fields[] = {{"Steps", steps},
-                                        {"Sampler", sampler ? sampler->name : h.sampler},
-                                        {"Schedule type", schedule_name(&h)},
-                                        {"CFG scale", guidance},
-                                        {"Image CFG scale", edits ? by_picture : NULL},
-                                        {"CFG Rescale phi", h.guidance_rescale > 0.0 ? rescale : NULL},
-                                        {"Seed", seed},
-                                        {"Size", size},
-                                        {"Model", file_name(session->engine->model->path)},
-                                        {"Denoising strength", h.init ? strength : NULL},
-                                        {"Clip skip", h.clip_skip > 1 ? skip : NULL},
-                                        {"RNG", h.noise == SUMI_NOISE_PHILOX ? NULL : "CPU"},
-                                        {"Version", version}};
-  const sumi_infotext info = {h.prompt, h.negative_prompt, fields, sizeof fields / sizeof *fields};
-  return sumi_infotext_format(session->ctx, &info, out);
+  fields f = {.count = 0};
+  char *prompt = cleaned(session->ctx, h.prompt), *negative = cleaned(session->ctx, h.negative_prompt);
+  *out = NULL;
+  SUMI_TRY(prompt && negative ? SUMI_OK : SUMI_NO_MEMORY);
+  SUMI_TRY(sumi__generation_check(session, &h));
+  put_job(&f, session, &h, i);
+  put_choices(&f, session, &h, i);
+  SUMI_TRY(sumi_infotext_format(session->ctx, &(sumi_infotext){prompt, negative, f.items, f.count}, out));
+done:
+  sumi__free(session->ctx, prompt);
+  sumi__free(session->ctx, negative);
+  return status;
 }
