@@ -8,7 +8,7 @@
 
 /* Units of a block's transformed pixels at most (8 MB), steps of the sum in it, vectors of a panel; and the most that
  * the sums may take: beyond it they leave the cache, and are no small part of the arena. */
-enum { BLOCK_UNITS = 2 << 20, MOST_STEPS = 128, FEWEST_STEPS = 32, PANEL = 3, MOST_SUMS = 64 << 20 };
+enum { BLOCK_UNITS = 2 << 20, MOST_STEPS = 128, FEWEST_STEPS = 32, PANEL = 3, ROWS = 8, MOST_SUMS = 64 << 20 };
 
 static int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
@@ -56,10 +56,11 @@ static bool supports(const sumi__prep *prep) {
          a->stride_w == 1 && a->dilation_h == 1 && a->dilation_w == 1 && a->groups == 1;
 }
 
-/* Costs in cycles of one core, of the layer and the instruction set alone, so that every run chooses the same. */
+/* Costs in cycles of one core, of the layer and the instruction set alone, so that every run chooses the same. The
+ * plain algorithm's columns are all taps of all channels, so that few channels waste nothing there. */
 static double cost_direct(const sumi__winograd_grad *p, bool bf16) {
-  return 9.0 * (double)(p->n * p->oh * p->ow) * (double)(p->rows * p->columns) / (double)(p->vector * (bf16 ? 2 : 1)) /
-         0.85;
+  const double products = 9.0 * (double)(p->n * p->oh * p->ow) * (double)(up(p->o, ROWS) * p->i);
+  return products / (double)(p->vector * (bf16 ? 2 : 1)) / 0.85;
 }
 
 static double cost_winograd(const sumi__winograd_grad *p) {
