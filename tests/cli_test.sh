@@ -79,18 +79,37 @@ if [ -w /dev/full ]; then
   [ $? = 6 ] || { echo 'a full disk behind stdout was not noticed'; failures=$((failures + 1)); }
 fi
 
-expect 0 'text attention 2x77 by 77' bench ops --only 'text attention' --seconds 0.001 --json ops.jsonl --commit abc
-[ "$(grep -c '^{"commit": "abc", "operator": "text attention .*}$' ops.jsonl)" = 2 ] || {
-  echo 'bench ops: not a JSON line for each type:'
-  cat ops.jsonl
+expect 0 'text attention 2x77 by 77' bench ops --only 'text attention' --seconds 0.001 --record ops.csv --commit abc
+for network in unet vae text; do
+  expect 0 'bf16  fast' bench $network --shrink 8 --side 64 -n 1 --modes all --record ops.csv --commit abd
+done
+[ "$(head -n 1 ops.csv | cut -d, -f 1-6)" = commit,date,cpu,isa,threads,what ] &&
+  [ "$(grep -c '^abc,.*,text attention 2x77 by 77 in 12 heads of 64,,,.* careful,' ops.csv)" = 2 ] &&
+  [ "$(grep -c '^abd,.*,unet shrunk,64,1,[bf0-9]* [acefloru]*st,' ops.csv)" = 1 ] && [ "$(wc -l <ops.csv)" = 18 ] || {
+  echo 'bench --record: not a row for each measurement:'
+  cat ops.csv
   failures=$((failures + 1))
 }
-for network in unet vae text; do
-  expect 0 'bf16  fast' bench $network --shrink 8 --side 64 -n 1 --modes all --json ops.jsonl
-done
+expect 0 '1 abd' plot speed ops.csv --only unet --mode 'bf16 off' -o speed.png
+expect 0 'PNG, 900 x 540' inspect speed.png
+expect 2 'more than 16 curves' plot speed ops.csv -o speed.png
+expect 2 'nothing of that kind' plot speed ops.csv --only nothing
+{
+  head -n 1 ops.csv
+  for side in 256 512; do
+    echo "a,,,,2,unet,$side,1,bf16 careful,$side,$side,1,,0.5,$side,1000"
+    echo "a,,,,2,vae,$side,1,bf16 careful,$side,$side,1,,0.5,$side,1000"
+  done
+  echo "a,,,,2,unet,512,2,bf16 careful,1000,1000,1,,0.5,1000,1000"
+} >growth.csv
+expect 0 'growth.png' plot growth growth.csv -o growth.png
+expect 0 'PNG, 1280 x 840' inspect growth.png
+expect 2 'no network measured in the mode' plot growth growth.csv --mode 'f32 off'
+expect 7 'no file of results' bench text --shrink 8 --record growth.png
+expect 7 'no column `commit`' plot speed speed.png
 expect 2 'multiple of 8' bench vae --side 60
 expect 0 'bf16  off' bench vae --shrink 8 --side 64 -n 1 --winograd off
-expect 2 '--commit' bench ops --commit 'a"b'
+expect 2 '--commit' bench ops --commit 'a,b'
 
 # A judge and a network after two steps each: what they draw is noise, but every command must work with them.
 "$make_tiny_digits" data 64 32

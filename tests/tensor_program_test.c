@@ -467,24 +467,6 @@ static void gradients_of_gradients(void **state) { /* y = x^3: 3 x^2, then 6 x *
   end(&f);
 }
 
-static void profile_names_every_step(void **state) {
-  fixture f = begin(state);
-  sumi_tensor *x = sumi_input(f.g, "x", SUMI_F32, SUMI_SHAPE(4, 4));
-  sumi_tensor *y =
-      sumi_softmax(f.g, sumi_silu(f.g, sumi_affine(f.g, sumi_matmul(f.g, x, x, false, false, NULL), 2, 1)), -1);
-  sumi_program *p = compile(&f, 1, &y, false);
-  assert_true(sumi_program_describe(p).flops == 2.0 * 4 * 4 * 4);
-  sumi_program_profile(p, true);
-  for (int i = 0; i < 3; i++) assert_ok(f.ctx, sumi_run(p));
-  const char *text = sumi_program_profile_text(p);
-  assert_non_null(strstr(text, "mean of 3 runs"));
-  assert_non_null(strstr(text, "affine silu"));
-  assert_non_null(strstr(text, "softmax"));
-  assert_non_null(strstr(text, "f32[4, 4]"));
-  sumi_program_free(p);
-  end(&f);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(inputs_keep_their_values),
@@ -503,7 +485,6 @@ int main(void) {
       cmocka_unit_test(indices_out_of_range_fail_the_run),
       cmocka_unit_test(gradients_where_nothing_flows_are_zero),
       cmocka_unit_test(gradients_of_gradients),
-      cmocka_unit_test(profile_names_every_step),
   };
   return cmocka_run_group_tests(tests, support_setup, support_teardown);
 }

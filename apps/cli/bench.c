@@ -1,15 +1,16 @@
 /* sumi bench train-digits: how fast the conditional digit network trains here. */
-#include "cli.h"
+#include "bench_report.h"
 
 #include <stdio.h>
 #include <string.h>
 
 typedef struct arguments {
-  const char *config, *compute;
+  const char *config, *compute, *record, *commit;
   int64_t batch, micro_batch, steps;
 } arguments;
 
-static const arguments defaults = {.config = "configs/digits-attention.yaml", .compute = "both", .steps = 10};
+static const arguments defaults = {
+    .config = "configs/digits-attention.yaml", .compute = "both", .commit = "unknown", .steps = 10};
 static const cli_option options[] = {
     {"config", 0, CLI_TEXT, offsetof(arguments, config), "FILE", "what is trained, and how", 0, 0, NULL},
     {"batch", 'b', CLI_INT, offsetof(arguments, batch), "N", "pictures in a step; 0 means 128, then 1024", 0, 65536,
@@ -20,6 +21,7 @@ static const cli_option options[] = {
      "both f32 bf16"},
     {"steps", 'n', CLI_INT, offsetof(arguments, steps), "N", "steps to measure, of which the median counts", 1, 10000,
      NULL},
+    CLI_RECORD_OPTIONS(arguments),
 };
 
 static bool should_stop(void *user) {
@@ -27,7 +29,25 @@ static bool should_stop(void *user) {
   return cli_interrupted();
 }
 
-static sumi_status measure(const cli *c, const arguments *a, int64_t batch, const char *compute) {
+static void report_step(const cli_report_file *report, int64_t batch, const char *compute, double flops,
+                        const sumi_train_benchmark_result *r) {
+  const cli_measurement m = {.what = "train digits",
+                             .mode = compute,
+                             .compute = strcmp(compute, "bf16") == 0 ? SUMI_BF16 : SUMI_F32,
+                             .side = 28,
+                             .batch = batch,
+                             .seconds = r->step_seconds,
+                             .flops = flops,
+                             .activation_bytes = r->program.arena_bytes + r->program.scratch_bytes};
+  printf("%5lld  %-7s  %9.0f  %8.1f  %8.1f  %6.0f%%  %10.1f  %11.3f\n", (long long)batch, compute, r->images_per_second,
+         r->step_seconds * 1e3, flops / r->step_seconds * 1e-9, cli_report_share(report, &m) * 100.0,
+         (double)r->program.arena_bytes * 1e-6, (double)r->program.arena_bytes / (double)r->program.lower_bound_bytes);
+  fflush(stdout);
+  cli_report_row(report, &m);
+}
+
+static sumi_status measure(const cli *c, const arguments *a, const cli_report_file *report, int64_t batch,
+                           const char *compute) {
   char batch_key[64], micro_key[64], compute_key[64];
   const char *overrides[] = {batch_key, micro_key, compute_key};
   sumi_train_config *config = NULL;
@@ -40,10 +60,7 @@ static sumi_status measure(const cli *c, const arguments *a, int64_t batch, cons
   if (status == SUMI_OK) status = sumi_train_benchmark(c->context, config, &how, &r);
   if (status == SUMI_OK) {
     const double flops = r.program.flops * (double)batch / (double)(a->micro_batch ? a->micro_batch : batch);
-    printf("%5lld  %-7s  %9.0f  %8.1f  %8.1f  %10.1f  %11.3f\n", (long long)batch, compute, r.images_per_second,
-           r.step_seconds * 1e3, flops / r.step_seconds * 1e-9, (double)r.program.arena_bytes * 1e-6,
-           (double)r.program.arena_bytes / (double)r.program.lower_bound_bytes);
-    fflush(stdout);
+    report_step(report, batch, compute, flops, &r);
   }
   sumi_train_config_free(config);
   return cli_report(c, status);
@@ -54,17 +71,18 @@ static sumi_status run(cli *c, const void *arguments_, int operand_count, char *
   static const int64_t batches[] = {128, 1024};
   static const char *const computes[] = {"f32", "bf16"};
   const arguments *a = arguments_;
-  sumi_status status = SUMI_OK;
+  cli_report_file report;
   cli_catch_interrupts();
-  printf("%d threads\n", sumi_context_threads(c->context));
-  printf("batch  compute   images/s   ms/step   GFLOP/s    arena MB  arena/bound\n");
+  sumi_status status = cli_report_open(&report, c, a->record, a->commit);
+  if (status != SUMI_OK) return status;
+  printf("batch  compute   images/s   ms/step   GFLOP/s  of peak    arena MB  arena/bound\n");
   for (size_t b = 0; b < 2 && status == SUMI_OK; b++) {
     if (a->batch && b) break;
     for (size_t k = 0; k < 2 && status == SUMI_OK; k++)
       if (strcmp(a->compute, "both") == 0 || strcmp(a->compute, computes[k]) == 0)
-        status = measure(c, a, a->batch ? a->batch : batches[b], computes[k]);
+        status = measure(c, a, &report, a->batch ? a->batch : batches[b], computes[k]);
   }
-  return status;
+  return cli_report_close(&report, status);
 }
 
 const cli_command cli_bench_train_digits = {

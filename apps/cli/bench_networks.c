@@ -1,5 +1,5 @@
 /* sumi bench unet, vae, text: the networks of Stable Diffusion 1.5 with random weights. */
-#include "cli.h"
+#include "bench_report.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 
 typedef struct arguments {
   int64_t side, batch, runs, shrink;
-  const char *modes, *json, *commit;
+  const char *modes, *record, *commit;
 } arguments;
 
 static const arguments defaults = {
@@ -22,9 +22,7 @@ static const cli_option options[] = {
      "bf16 f32 both all"},
     {"shrink", 0, CLI_INT, offsetof(arguments, shrink), "N", "divide all widths by 1, 2, 4 or 8, to try it out", 1, 8,
      NULL},
-    {"json", 0, CLI_TEXT, offsetof(arguments, json), "FILE", "append a JSON line for each mode", 0, 0, NULL},
-    {"commit", 0, CLI_TEXT, offsetof(arguments, commit), "ID", "the version that is measured, for the JSON lines", 0, 0,
-     NULL},
+    CLI_RECORD_OPTIONS(arguments),
 };
 
 static const char *const winograds[] = {"careful", "careful", "fast", "off"}; /* by sumi_winograd */
@@ -60,48 +58,41 @@ static bool should_stop(void *user) {
   return cli_interrupted();
 }
 
-static void print_mode(const arguments *a, const char *network, const sumi_machine *machine,
-                       const sumi_bench_mode *mode, const sumi_bench_result *r, FILE *json) {
-  const double peak = mode->compute == SUMI_BF16 ? machine->bf16_flops : machine->f32_flops;
-  const double share = r->program.flops / r->median_seconds / peak;
+static void print_mode(const arguments *a, const char *network, const cli_report_file *report,
+                       const sumi_bench_mode *mode, const sumi_bench_result *r) {
+  char what[32], name[32];
+  const cli_measurement m = {.what = what,
+                             .mode = name,
+                             .compute = mode->compute,
+                             .side = a->side,
+                             .batch = a->batch,
+                             .seconds = r->median_seconds,
+                             .flops = r->program.flops,
+                             .activation_bytes = r->program.arena_bytes + r->program.scratch_bytes};
+  snprintf(what, sizeof what, a->shrink > 1 ? "%s shrunk" : "%s", network);
+  snprintf(name, sizeof name, "%s %s", sumi_dtype_name(mode->compute), winograds[mode->winograd]);
   printf("%-5s %-8s %9.3f s %9.3f s %9.1f %7.0f%% %9.0f %9.0f %9.0f %9.2e %7.2f s\n", sumi_dtype_name(mode->compute),
          winograds[mode->winograd], r->median_seconds, r->best_seconds, r->program.flops / r->median_seconds * 1e-9,
-         share * 100.0, (double)r->program.arena_bytes * 1e-6, (double)r->program.scratch_bytes * 1e-6,
-         (double)r->program.packed_bytes * 1e-6, r->error, r->compile_seconds);
-  if (json)
-    fprintf(json,
-            "{\"commit\": \"%s\", \"network\": \"%s\", \"side\": %lld, \"batch\": %lld, \"dtype\": \"%s\", "
-            "\"winograd\": \"%s\", \"isa\": \"%s\", \"threads\": %d, \"median_seconds\": %.6g, \"best_seconds\": %.6g, "
-            "\"compile_seconds\": %.6g, "
-            "\"flops\": %.9g, \"peak_flops\": %.9g, \"arena_bytes\": %zu, \"scratch_bytes\": %zu, \"packed_bytes\": "
-            "%zu, \"error\": %.4g}\n",
-            a->commit, network, (long long)a->side, (long long)a->batch, sumi_dtype_name(mode->compute),
-            winograds[mode->winograd], machine->isa, machine->threads, r->median_seconds, r->best_seconds,
-            r->compile_seconds, r->program.flops, peak, r->program.arena_bytes, r->program.scratch_bytes,
-            r->program.packed_bytes, r->error);
+         cli_report_share(report, &m) * 100.0, (double)r->program.arena_bytes * 1e-6,
+         (double)r->program.scratch_bytes * 1e-6, (double)r->program.packed_bytes * 1e-6, r->error, r->compile_seconds);
+  cli_report_row(report, &m);
 }
 
-static sumi_status report(cli *c, const arguments *a, const char *network, int n, const sumi_bench_mode *modes,
-                          const sumi_machine *machine, const sumi_bench_result *results) {
-  FILE *json = a->json ? fopen(a->json, "a") : NULL;
+static void print_modes(const arguments *a, const char *network, const cli_report_file *report, int n,
+                        const sumi_bench_mode *modes, const sumi_bench_result *results) {
   struct rusage usage;
-  if (a->json && !json) return cli_fail(c, SUMI_IO, "cannot write %s", a->json);
-  printf("%s, %lldx%lld, batch %lld; %d threads, %s: %.0f GFLOP/s in f32, %.0f in bf16\n", network, (long long)a->side,
-         (long long)a->side, (long long)a->batch, machine->threads, machine->isa, machine->f32_flops * 1e-9,
-         machine->bf16_flops * 1e-9);
+  printf("%s, %lldx%lld, batch %lld\n", network, (long long)a->side, (long long)a->side, (long long)a->batch);
   printf(
       "      winograd    median        best    GFLOP/s of peak  arena MB scratch MB packed MB     error   compile\n");
-  for (int i = 0; i < n; i++) print_mode(a, network, machine, &modes[i], &results[i], json);
+  for (int i = 0; i < n; i++) print_mode(a, network, report, &modes[i], &results[i]);
   if (getrusage(RUSAGE_SELF, &usage) == 0)
     printf("peak memory of the process: %.0f MB\n", (double)usage.ru_maxrss * 1024e-6);
-  if (json && fclose(json) != 0) return cli_fail(c, SUMI_IO, "cannot write %s", a->json);
-  return SUMI_OK;
 }
 
 static sumi_status run(cli *c, const arguments *a, sumi_bench_network network) {
   sumi_bench_mode modes[ALL];
   sumi_bench_result results[ALL];
-  sumi_machine machine;
+  cli_report_file report;
   const int n = choose(c, a->modes, modes);
   const sumi_bench_options how = {.network = network,
                                   .side = a->side,
@@ -109,13 +100,12 @@ static sumi_status run(cli *c, const arguments *a, sumi_bench_network network) {
                                   .runs = (int)a->runs,
                                   .shrink = (int)a->shrink,
                                   .should_stop = should_stop};
-  if (strpbrk(a->commit, "\"\\\n"))
-    return cli_fail(c, SUMI_INVALID, "--commit: quotes, backslashes and line breaks are not allowed");
   cli_catch_interrupts();
-  sumi_status status = sumi_measure_machine(c->context, &machine);
-  if (status == SUMI_OK) status = sumi_bench_networks(c->context, &how, n, modes, results);
-  if (status != SUMI_OK) return cli_report(c, status);
-  return report(c, a, networks[network], n, modes, &machine, results);
+  sumi_status status = cli_report_open(&report, c, a->record, a->commit);
+  if (status != SUMI_OK) return status;
+  status = cli_report(c, sumi_bench_networks(c->context, &how, n, modes, results));
+  if (status == SUMI_OK) print_modes(a, networks[network], &report, n, modes, results);
+  return cli_report_close(&report, status);
 }
 
 static sumi_status run_unet(cli *c, const void *arguments_, int operand_count, char **operands) {

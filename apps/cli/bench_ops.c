@@ -1,13 +1,13 @@
 /* sumi bench ops: the operators that Stable Diffusion 1.5 stands on, each at its own shapes, against what this machine
  * can do at most. */
-#include "cli.h"
+#include "bench_report.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct arguments {
-  const char *compute, *only, *json, *commit;
+  const char *compute, *only, *record, *commit;
   double seconds;
 } arguments;
 
@@ -17,11 +17,9 @@ static const cli_option options[] = {
      "both f32 bf16"},
     {"only", 0, CLI_TEXT, offsetof(arguments, only), "TEXT", "measure the operators with this in their name", 0, 0,
      NULL},
-    {"seconds", 0, CLI_REAL, offsetof(arguments, seconds), "S", "for each operator, of which the best run counts",
+    {"seconds", 0, CLI_REAL, offsetof(arguments, seconds), "S", "for each operator, of whose runs the median counts",
      0.001, 60, NULL},
-    {"json", 0, CLI_TEXT, offsetof(arguments, json), "FILE", "append a JSON line for each operator", 0, 0, NULL},
-    {"commit", 0, CLI_TEXT, offsetof(arguments, commit), "ID", "the version that is measured, for the JSON lines", 0, 0,
-     NULL},
+    CLI_RECORD_OPTIONS(arguments),
 };
 
 /* ---- What is measured ---- */
@@ -245,7 +243,7 @@ static void name_of(char *to, size_t room, const shape_case *k) {
   case LINEAR_RESIDUAL:
   case LINEAR_GEGLU: snprintf(to, room, "%s linear %lldx%lld->%lld%s", k->where, a, b, c, then); return;
   case ATTENTION:
-    snprintf(to, room, "%s attention %lldx%lld by %lld, %lld heads of %lld", k->where, n, a, d, b, c);
+    snprintf(to, room, "%s attention %lldx%lld by %lld in %lld heads of %lld", k->where, n, a, d, b, c);
     return;
   case LAYER_NORM: snprintf(to, room, "%s layer_norm %lldx%lld", k->where, a, b); return;
   case GEGLU: snprintf(to, room, "%s geglu %lldx%lld", k->where, a, b); return;
@@ -262,41 +260,45 @@ typedef struct bench {
   const cli *c;
   const arguments *a;
   sumi_backend *backend;
-  sumi_machine machine;
-  FILE *json;
+  cli_report_file report;
 } bench;
 
-static sumi_status time_best(sumi_program *p, double seconds, double *best) {
-  const double end = cli_seconds() + seconds;
-  sumi_status status = sumi_run(p);
-  *best = 1e9;
-  for (int i = 0; status == SUMI_OK && (i < 3 || cli_seconds() < end); i++) {
-    const double start = cli_seconds();
-    status = sumi_run(p);
-    const double took = cli_seconds() - start;
-    *best = took < *best ? took : *best;
-  }
-  return status;
+static int compare(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
 }
 
-/* The share of the peak that limits the operator: of arithmetic or, where it has none worth counting, of memory. */
+/* The median of at least three runs, after one that does not count. */
+static sumi_status time_runs(sumi_program *p, double seconds, double *median) {
+  enum { MOST = 1024 };
+  double times[MOST];
+  const double end = cli_seconds() + seconds;
+  sumi_status status = sumi_run(p);
+  size_t n = 0;
+  while (status == SUMI_OK && n < MOST && (n < 3 || cli_seconds() < end)) {
+    const double start = cli_seconds();
+    status = sumi_run(p);
+    times[n++] = cli_seconds() - start;
+  }
+  if (status != SUMI_OK) return status;
+  qsort(times, n, sizeof *times, compare);
+  *median = times[n / 2];
+  return SUMI_OK;
+}
+
 static void report(const bench *b, const char *name, sumi_dtype dtype, double seconds, double flops, double bytes) {
-  const double peak = dtype == SUMI_BF16 ? b->machine.bf16_flops : b->machine.f32_flops;
-  const double share = flops > 0.0 ? flops / seconds / peak : bytes / seconds / b->machine.bytes_per_second;
+  char mode[32];
+  const cli_measurement m = {
+      .what = name, .mode = mode, .compute = dtype, .seconds = seconds, .flops = flops, .bytes = bytes};
+  snprintf(mode, sizeof mode, "%s %s", sumi_dtype_name(dtype), b->c->winograd);
   printf("%-52s %-4s %9.3f ms", name, sumi_dtype_name(dtype), seconds * 1e3);
   if (flops > 0.0)
     printf(" %8.1f GFLOP/s", flops / seconds * 1e-9);
   else
     printf(" %8s        ", "");
-  printf(" %7.1f GB/s %5.0f%%\n", bytes / seconds * 1e-9, share * 100.0);
+  printf(" %7.1f GB/s %5.0f%%\n", bytes / seconds * 1e-9, cli_report_share(&b->report, &m) * 100.0);
   fflush(stdout);
-  if (!b->json) return;
-  fprintf(b->json,
-          "{\"commit\": \"%s\", \"operator\": \"%s\", \"dtype\": \"%s\", \"isa\": \"%s\", \"threads\": %d, "
-          "\"seconds\": %.9g, \"flops\": %.9g, \"bytes\": %.9g, \"peak_flops\": %.9g, \"peak_bytes_per_second\": %.9g, "
-          "\"share\": %.4g}\n",
-          b->a->commit, name, sumi_dtype_name(dtype), b->machine.isa, b->machine.threads, seconds, flops, bytes, peak,
-          b->machine.bytes_per_second, share);
+  cli_report_row(&b->report, &m);
 }
 
 static sumi_status measure(const bench *b, const shape_case *k, sumi_dtype dtype) {
@@ -304,7 +306,7 @@ static sumi_status measure(const bench *b, const shape_case *k, sumi_dtype dtype
   net n = {.dtype = dtype};
   sumi_program *p = NULL;
   double seconds = 0.0;
-  const sumi_compile_options how = {.frozen = true};
+  const sumi_compile_options how = {.frozen = true, .name = name};
   name_of(name, sizeof name, k);
   if (b->a->only && !strstr(name, b->a->only)) return SUMI_OK;
   sumi_status status = sumi_graph_create(b->c->context, &n.g);
@@ -318,7 +320,7 @@ static sumi_status measure(const bench *b, const shape_case *k, sumi_dtype dtype
       const sumi_shape shape = sumi_tensor_shape(n.inputs[i]);
       fill(sumi_data(p, n.inputs[i]), dtype, sumi_shape_count(&shape), 1.0f, (uint32_t)i);
     }
-    status = time_best(p, b->a->seconds, &seconds);
+    status = time_runs(p, b->a->seconds, &seconds);
   }
   if (status == SUMI_OK) report(b, name, dtype, seconds, sumi_program_describe(p).flops, n.bytes);
   sumi_program_free(p);
@@ -329,8 +331,6 @@ static sumi_status measure(const bench *b, const shape_case *k, sumi_dtype dtype
 static sumi_status measure_all(const bench *b) {
   static const sumi_dtype dtypes[] = {SUMI_F32, SUMI_BF16};
   sumi_status status = SUMI_OK;
-  printf("%d threads, %s: %.0f GFLOP/s in f32, %.0f in bf16, %.1f GB/s\n", b->machine.threads, b->machine.isa,
-         b->machine.f32_flops * 1e-9, b->machine.bf16_flops * 1e-9, b->machine.bytes_per_second * 1e-9);
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     for (int k = 0; k < 2 && status == SUMI_OK && !cli_interrupted(); k++)
       if (strcmp(b->a->compute, "both") == 0 || strcmp(b->a->compute, sumi_dtype_name(dtypes[k])) == 0)
@@ -341,17 +341,13 @@ static sumi_status measure_all(const bench *b) {
 static sumi_status run(cli *c, const void *arguments_, int operand_count, char **operands) {
   (void)operand_count, (void)operands;
   bench b = {.c = c, .a = arguments_};
-  if (strpbrk(b.a->commit, "\"\\\n"))
-    return cli_fail(c, SUMI_INVALID, "--commit: quotes, backslashes and line breaks are not allowed");
   cli_catch_interrupts();
-  if (b.a->json && !(b.json = fopen(b.a->json, "a"))) return cli_fail(c, SUMI_IO, "cannot write %s", b.a->json);
-  sumi_status status = sumi_backend_cpu(c->context, &b.backend);
-  if (status == SUMI_OK) status = sumi_measure_machine(c->context, &b.machine);
-  cli_report(c, status);
+  sumi_status status = cli_report_open(&b.report, c, b.a->record, b.a->commit);
+  if (status != SUMI_OK) return status;
+  status = cli_report(c, sumi_backend_cpu(c->context, &b.backend));
   if (status == SUMI_OK) status = measure_all(&b);
-  if (b.json && fclose(b.json) != 0 && status == SUMI_OK) status = cli_fail(c, SUMI_IO, "cannot write %s", b.a->json);
   sumi_backend_free(b.backend);
-  return status;
+  return cli_report_close(&b.report, status);
 }
 
 const cli_command cli_bench_ops = {
@@ -360,7 +356,7 @@ const cli_command cli_bench_ops = {
     .summary = "speed of each operator at the shapes of Stable Diffusion 1.5",
     .details =
         "The first line is what this machine can do at most, measured by loops in registers and a copy through\n"
-        "memory. Then, for each operator, the best run: time, operations and bytes a second, and the share of the\n"
+        "memory. Then, for each operator, the median run: time, operations and bytes a second, and the share of the\n"
         "peak: of arithmetic where there is some, else of memory. Operations are counted as the plain algorithm\n"
         "does them, so that Winograd's convolutions may pass the peak. `unet` is two pictures (both halves of\n"
         "guidance) of 64x64 latents, `vae` a decoding to 512x512, `text` two prompts of 77 tokens.\n",

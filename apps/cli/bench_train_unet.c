@@ -1,13 +1,12 @@
 /* sumi bench train-unet: how fast the U-Nets of latent diffusion train here. */
-#include "cli.h"
+#include "bench_report.h"
 
 #include <stdio.h>
 #include <string.h>
 
 typedef struct arguments {
-  const char *network, *compute, *recompute, *json, *commit;
+  const char *network, *compute, *recompute, *record, *commit;
   int64_t side, batch, steps, shrink;
-  bool profile;
 } arguments;
 
 static const arguments defaults = {
@@ -24,38 +23,37 @@ static const cli_option options[] = {
      NULL},
     {"steps", 'n', CLI_INT, offsetof(arguments, steps), "N", "steps to measure, of which the median counts", 1, 10000,
      NULL},
-    {"profile", 'p', CLI_FLAG, offsetof(arguments, profile), NULL, "print the time by operator and by layer", 0, 0,
-     NULL},
     {"shrink", 0, CLI_INT, offsetof(arguments, shrink), "N", "divide all widths by 1, 2, 4 or 8, to try it out", 1, 8,
      NULL},
-    {"json", 0, CLI_TEXT, offsetof(arguments, json), "FILE", "append a JSON line for each measurement", 0, 0, NULL},
-    {"commit", 0, CLI_TEXT, offsetof(arguments, commit), "ID", "the version that is measured, for the JSON lines", 0, 0,
-     NULL},
+    CLI_RECORD_OPTIONS(arguments),
 };
-
-static void show_line(void *user, const char *text) {
-  (void)user;
-  printf("%s\n", text);
-}
 
 static bool should_stop(void *user) {
   (void)user;
   return cli_interrupted();
 }
 
-static void print_json(FILE *json, const cli *c, const arguments *a, const sumi_train_unet_options *o,
-                       const sumi_train_unet_result *r) {
-  fprintf(json,
-          "{\"commit\": \"%s\", \"network\": \"train-%s\", \"side\": %lld, \"batch\": %lld, \"dtype\": \"%s\", "
-          "\"recompute\": %s, \"threads\": %d, \"median_seconds\": %.6g, \"cpu_seconds\": %.6g, \"optimizer_seconds\": "
-          "%.6g, \"flops\": %.9g, "
-          "\"arena_bytes\": %zu, \"gradient_bytes\": %zu, \"scratch_bytes\": %zu}\n",
-          a->commit, a->network, (long long)a->side, (long long)a->batch, sumi_dtype_name(o->compute),
-          o->recompute ? "true" : "false", sumi_context_threads(c->context), r->step_seconds, r->cpu_seconds,
-          r->optimizer_seconds, r->program.flops, r->program.arena_bytes, r->gradient_bytes, r->program.scratch_bytes);
+static double keep(const cli_report_file *report, const arguments *a, const sumi_train_unet_options *o,
+                   const sumi_train_unet_result *r) {
+  char what[32], mode[32];
+  const cli_measurement m = {.what = what,
+                             .mode = mode,
+                             .compute = o->compute,
+                             .side = a->side * 8,
+                             .batch = a->batch                            ? a->batch
+                                      : o->network == SUMI_TRAIN_UNET_SD1 ? 2
+                                                                          : 32,
+                             .seconds = r->step_seconds,
+                             .flops = r->program.flops,
+                             .activation_bytes = r->program.arena_bytes - r->gradient_bytes + r->program.scratch_bytes};
+  snprintf(what, sizeof what, a->shrink > 1 ? "train %s shrunk" : "train %s", a->network);
+  snprintf(mode, sizeof mode, "%s%s", sumi_dtype_name(o->compute), o->recompute ? " recompute" : "");
+  cli_report_row(report, &m);
+  return cli_report_share(report, &m);
 }
 
-static sumi_status measure(cli *c, const arguments *a, sumi_dtype compute, bool recompute, FILE *json) {
+static sumi_status measure(cli *c, const arguments *a, sumi_dtype compute, bool recompute,
+                           const cli_report_file *report) {
   const sumi_train_unet_options how = {.network =
                                            strcmp(a->network, "sd1") == 0 ? SUMI_TRAIN_UNET_SD1 : SUMI_TRAIN_UNET_LDM,
                                        .compute = compute,
@@ -64,18 +62,17 @@ static sumi_status measure(cli *c, const arguments *a, sumi_dtype compute, bool 
                                        .batch = a->batch,
                                        .steps = a->steps,
                                        .shrink = (int)a->shrink,
-                                       .profile = a->profile,
-                                       .callbacks = {.line = show_line, .should_stop = should_stop}};
+                                       .callbacks = {.should_stop = should_stop}};
   sumi_train_unet_result r;
   const sumi_status status = sumi_train_benchmark_unet(c->context, &how, &r);
   if (status != SUMI_OK) return cli_report(c, status);
   const size_t activations = r.program.arena_bytes - r.gradient_bytes;
-  printf("%-4s  %-7s  %-9s  %9.3f  %9.3f  %9.3f  %8.1f  %8.1f  %11.1f  %9.1f  %10.1f  %.4f to %.4f\n", a->network,
-         sumi_dtype_name(compute), recompute ? "on" : "off", r.step_seconds, r.cpu_seconds, r.optimizer_seconds,
-         r.program.flops / r.step_seconds * 1e-9, (double)r.program.arena_bytes * 1e-6, (double)activations * 1e-6,
-         (double)r.gradient_bytes * 1e-6, (double)r.program.scratch_bytes * 1e-6, r.first_loss, r.last_loss);
+  printf("%-4s  %-7s  %-9s  %9.3f  %9.3f  %9.3f  %8.1f  %6.0f%%  %8.1f  %11.1f  %9.1f  %10.1f  %.4f to %.4f\n",
+         a->network, sumi_dtype_name(compute), recompute ? "on" : "off", r.step_seconds, r.cpu_seconds,
+         r.optimizer_seconds, r.program.flops / r.step_seconds * 1e-9, 100.0 * keep(report, a, &how, &r),
+         (double)r.program.arena_bytes * 1e-6, (double)activations * 1e-6, (double)r.gradient_bytes * 1e-6,
+         (double)r.program.scratch_bytes * 1e-6, r.first_loss, r.last_loss);
   fflush(stdout);
-  if (json) print_json(json, c, a, &how, &r);
   return SUMI_OK;
 }
 
@@ -85,23 +82,20 @@ static sumi_status run(cli *c, const void *arguments_, int operand_count, char *
   (void)operand_count, (void)operands;
   static const sumi_dtype computes[] = {SUMI_F32, SUMI_BF16};
   const arguments *a = arguments_;
-  sumi_status status = SUMI_OK;
-  if (strpbrk(a->commit, "\"\\\n"))
-    return cli_fail(c, SUMI_INVALID, "--commit: quotes, backslashes and line breaks are not allowed");
-  FILE *json = a->json ? fopen(a->json, "a") : NULL;
-  if (a->json && !json) return cli_fail(c, SUMI_IO, "cannot write %s", a->json);
+  cli_report_file report;
   cli_catch_interrupts();
-  printf("%d threads, latents of %lldx%lld\n", sumi_context_threads(c->context), (long long)a->side,
-         (long long)a->side);
-  printf("net   compute  recompute     s/step      cpu s    AdamW s   GFLOP/s  arena MB  of it: kept  gradients  "
-         "scratch MB  "
-         "loss\n");
+  sumi_status status = cli_report_open(&report, c, a->record, a->commit);
+  if (status != SUMI_OK) return status;
+  printf("latents of %lldx%lld\n", (long long)a->side, (long long)a->side);
+  printf(
+      "net   compute  recompute     s/step      cpu s    AdamW s   GFLOP/s  of peak  arena MB  of it: kept  gradients  "
+      "scratch MB  "
+      "loss\n");
   for (int k = 0; k < 2; k++)
     for (int again = 0; again < 2 && status == SUMI_OK; again++)
       if (chosen(a->compute, sumi_dtype_name(computes[k])) && chosen(a->recompute, again ? "on" : "off"))
-        status = measure(c, a, computes[k], again, json);
-  if (json && fclose(json) != 0 && status == SUMI_OK) return cli_fail(c, SUMI_IO, "cannot write %s", a->json);
-  return status;
+        status = measure(c, a, computes[k], again, &report);
+  return cli_report_close(&report, status);
 }
 
 const cli_command cli_bench_train_unet = {

@@ -14,6 +14,7 @@ typedef struct sumi_machine {
   double bytes_per_second; /* read from and written to memory beyond the caches */
   int threads;
   const char *isa; /* the instruction set that kernels use, "avx512" say; lent for ever */
+  char cpu[64];    /* the processor's name for itself, "AMD EPYC" say, without commas; "unknown" where it has none */
 } sumi_machine;
 
 /* Measures the machine with the context's threads and instruction sets, for about half a second: the best of several

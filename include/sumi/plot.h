@@ -46,6 +46,11 @@ typedef struct sumi_plot {
  * NO_MEMORY. */
 SUMI_API sumi_status sumi_plot_write(sumi_context *ctx, const char *path, const sumi_plot *plot);
 
+/* Several plots as one PNG, row by row, `columns` of them in each; each cell is as large as the largest plot.
+ * Errors: as above; INVALID (no plot, no column, a picture of more than 16384 pixels a side). */
+SUMI_API sumi_status sumi_plot_write_grid(sumi_context *ctx, const char *path, const sumi_plot *plots, size_t count,
+                                          size_t columns);
+
 #ifdef __cplusplus
 }
 #endif

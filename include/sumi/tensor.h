@@ -285,11 +285,6 @@ typedef struct sumi_program_info {
 } sumi_program_info;
 SUMI_API sumi_program_info sumi_program_describe(const sumi_program *p);
 
-/* Time by kernel: off at first. The text is a table, a line for each operator, then for each step, slowest first;
- * lent, valid until the next call. */
-SUMI_API void sumi_program_profile(sumi_program *p, bool on);
-SUMI_API const char *sumi_program_profile_text(sumi_program *p);
-
 #ifdef __cplusplus
 }
 #endif

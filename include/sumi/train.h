@@ -165,7 +165,6 @@ typedef struct sumi_train_unet_options {
   int64_t batch;      /* latents in a step, up to 4096; 0 means 2 for Stable Diffusion's network, else 32 */
   int64_t steps;      /* measured, after one that warms up; 0 means 5, at most 10000 */
   int shrink;         /* divides all widths and the norms' groups: 1 (or 0), 2, 4 or 8; for tests */
-  bool profile;       /* the time by kernel goes to `callbacks.line`, one text of several lines */
   sumi_train_callbacks callbacks;
 } sumi_train_unet_options;
 

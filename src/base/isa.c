@@ -44,3 +44,30 @@ bool sumi__isa_choose(const char *max_name, sumi__isa *out) {
   *out = best;
   return !max_name || (sumi__isa_find(max_name, out) && *out <= best);
 }
+
+#if defined(__x86_64__) && defined(__GNUC__)
+/* The brand string: AMD64 Architecture Programmer's Manual, volume 3, appendix E.4.2; Intel's has the same. */
+static void read_brand(char *name) {
+  unsigned leaf[4];
+  if (__get_cpuid_max(0x80000000u, NULL) < 0x80000004u) return;
+  for (unsigned i = 0; i < 3; i++) {
+    __get_cpuid(0x80000002u + i, &leaf[0], &leaf[1], &leaf[2], &leaf[3]);
+    memcpy(name + sizeof leaf * i, leaf, sizeof leaf);
+  }
+}
+#else
+static void read_brand(char *name) { (void)name; }
+#endif
+
+void sumi__cpu_name(char name[64]) {
+  char brand[64] = "";
+  size_t n = 0;
+  read_brand(brand);
+  for (const char *at = brand; *at; at++) {
+    const bool plain = *at > ' ' && *at < 127 && *at != ',' && *at != '"';
+    if (plain || (n > 0 && name[n - 1] != ' ')) name[n++] = plain ? *at : ' ';
+  }
+  while (n > 0 && name[n - 1] == ' ') n--;
+  name[n] = 0;
+  if (n == 0) memcpy(name, "unknown", sizeof "unknown");
+}

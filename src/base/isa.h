@@ -25,4 +25,7 @@ sumi__isa sumi__isa_detect(void);
  * it. */
 bool sumi__isa_choose(const char *max_name, sumi__isa *out);
 
+/* The processor's name for itself, without commas and spaces around it; "unknown" where it has none. */
+void sumi__cpu_name(char name[64]);
+
 #endif

@@ -21,6 +21,7 @@ sumi_status sumi_measure_machine(sumi_context *ctx, sumi_machine *out) {
   sumi__machine_loop loop = {.factor = 0.5f};
   const int64_t each = ctx->threads;
   *out = (sumi_machine){.threads = ctx->threads, .isa = sumi__isa_name(ctx->isa)};
+  sumi__cpu_name(out->cpu);
   float *from = sumi__alloc_zero(ctx, FLOATS * sizeof *from);
   loop.to = sumi__alloc_zero(ctx, FLOATS * sizeof *loop.to);
   loop.from = from;

@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 enum {
   DEFAULT_WIDTH = 900,
@@ -279,11 +280,14 @@ done:
   return status;
 }
 
-sumi_status sumi_plot_write(sumi_context *ctx, const char *path, const sumi_plot *plot) {
+static int width_of(const sumi_plot *p) { return p->width ? p->width : DEFAULT_WIDTH; }
+static int height_of(const sumi_plot *p) { return p->height ? p->height : DEFAULT_HEIGHT; }
+
+/* The plot on a canvas of its own, which the caller frees where there is one. */
+static sumi_status draw(sumi_context *ctx, const char *path, const sumi_plot *plot, sumi__canvas *out) {
   sumi_status status = SUMI_OK;
   chart c = {.plot = plot, .y = {.logarithmic = plot->log_y}};
-  const int width = plot->width ? plot->width : DEFAULT_WIDTH, height = plot->height ? plot->height : DEFAULT_HEIGHT;
-  SUMI_TRY(check(ctx, plot, width, height));
+  SUMI_TRY(check(ctx, plot, width_of(plot), height_of(plot)));
   find_ranges(&c);
   SUMI_CHECK(ctx, isfinite(c.x.low) && isfinite(c.y.low), SUMI_INVALID, "%s: there is no point to draw", path);
   pad_range(&c.x, 0.02);
@@ -296,8 +300,8 @@ sumi_status sumi_plot_write(sumi_context *ctx, const char *path, const sumi_plot
              "%s: the values are too far apart to draw", path);
   find_ticks(&c.x, 10);
   find_ticks(&c.y, 7);
-  lay_out(&c, width, height);
-  SUMI_TRY(sumi__canvas_create(ctx, width, height, &c.canvas));
+  lay_out(&c, width_of(plot), height_of(plot));
+  SUMI_TRY(sumi__canvas_create(ctx, width_of(plot), height_of(plot), &c.canvas));
   draw_axes(&c);
   for (size_t k = 0; k < plot->series_count; k++) {
     const sumi_plot_series *s = &plot->series[k];
@@ -307,9 +311,50 @@ sumi_status sumi_plot_write(sumi_context *ctx, const char *path, const sumi_plot
       SUMI_TRY(draw_curve(&c, s, colour_of(plot, k)));
   }
   draw_legend(&c);
-  const sumi_image image = {width, height, 3, c.canvas.pixels};
+done:
+  *out = c.canvas;
+  return status;
+}
+
+sumi_status sumi_plot_write(sumi_context *ctx, const char *path, const sumi_plot *plot) {
+  return sumi_plot_write_grid(ctx, path, plot, 1, 1);
+}
+
+static void put(const sumi__canvas *part, int width, int height, sumi__canvas *into, size_t left, size_t top) {
+  for (size_t y = 0; y < (size_t)height; y++)
+    memcpy(into->pixels + 3 * ((top + y) * (size_t)into->width + left), part->pixels + 3 * y * (size_t)width,
+           3 * (size_t)width);
+}
+
+sumi_status sumi_plot_write_grid(sumi_context *ctx, const char *path, const sumi_plot *plots, size_t count,
+                                 size_t columns) {
+  enum { MAX_SIDE = 2 * MAX_SIZE };
+  sumi_status status = SUMI_OK;
+  sumi__canvas all = {0}, part = {0};
+  int width = 0, height = 0;
+  SUMI_CHECK(ctx, count > 0 && columns > 0 && count <= 4096, SUMI_INVALID, "%s: %zu plots in %zu columns", path, count,
+             columns);
+  for (size_t k = 0; k < count; k++) {
+    SUMI_TRY(check(ctx, &plots[k], width_of(&plots[k]), height_of(&plots[k])));
+    width = width_of(&plots[k]) > width ? width_of(&plots[k]) : width;
+    height = height_of(&plots[k]) > height ? height_of(&plots[k]) : height;
+  }
+  const size_t across = columns < count ? columns : count, rows = (count + across - 1) / across;
+  SUMI_CHECK(ctx, across <= MAX_SIDE / (size_t)width && rows <= MAX_SIDE / (size_t)height, SUMI_INVALID,
+             "%s: %zu x %zu plots of %d x %d pixels are more than %d each way", path, across, rows, width, height,
+             (int)MAX_SIDE);
+  SUMI_TRY(sumi__canvas_create(ctx, (int)across * width, (int)rows * height, &all));
+  for (size_t k = 0; k < count; k++) {
+    SUMI_TRY(draw(ctx, path, &plots[k], &part));
+    put(&part, width_of(&plots[k]), height_of(&plots[k]), &all, k % across * (size_t)width,
+        k / across * (size_t)height);
+    sumi__canvas_free(&part);
+    part = (sumi__canvas){0};
+  }
+  const sumi_image image = {all.width, all.height, 3, all.pixels};
   SUMI_TRY(sumi_png_write(ctx, path, &image, NULL, 0));
 done:
-  if (c.canvas.ctx) sumi__canvas_free(&c.canvas);
+  if (part.ctx) sumi__canvas_free(&part);
+  if (all.ctx) sumi__canvas_free(&all);
   return status;
 }

@@ -2,8 +2,6 @@
 
 #include "tensor/profile.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 void sumi_program_free(sumi_program *p) {
@@ -27,7 +25,6 @@ void sumi_program_free(sumi_program *p) {
   sumi__free(p->ctx, p->steps);
   sumi__free(p->ctx, p->buffers);
   sumi__free(p->ctx, p->ports);
-  sumi__free(p->ctx, p->profile_text);
   sumi__profile_release(p->profile);
   sumi_graph_free(p->g);
   sumi_graph_free(p->theirs);
@@ -101,11 +98,8 @@ static sumi_status run_profiled(sumi__step *s) {
   const double start = sumi__now_seconds();
   const sumi_status status = sumi__step_run(s);
   const double seconds = sumi__now_seconds() - start;
-  s->seconds += seconds;
-  if (s->row) {
-    s->row->seconds += seconds;
-    s->row->calls++;
-  }
+  s->row->seconds += seconds;
+  s->row->calls++;
   return status;
 }
 
@@ -113,107 +107,10 @@ sumi_status sumi_run(sumi_program *p) {
   sumi_status status = SUMI_OK;
   const int threads_before = sumi__set_library_threads(p->ctx->threads);
   for (size_t k = 0; k < p->n_steps && status == SUMI_OK; k++)
-    status = p->profiling || p->profile ? run_profiled(&p->steps[k]) : sumi__step_run(&p->steps[k]);
-  if (p->profiling) p->profiled_runs++;
+    status = p->profile ? run_profiled(&p->steps[k]) : sumi__step_run(&p->steps[k]);
   if (p->profile) p->profiled->runs++;
   sumi__set_library_threads(threads_before);
   return status;
 }
 
 sumi_program_info sumi_program_describe(const sumi_program *p) { return p->info; }
-
-/* ---- Profile ---- */
-
-void sumi_program_profile(sumi_program *p, bool on) {
-  p->profiling = on;
-  p->profiled_runs = 0;
-  for (size_t k = 0; k < p->n_steps; k++) p->steps[k].seconds = 0.0;
-}
-
-typedef struct row {
-  const sumi__step *step; /* NULL for a whole operator */
-  const char *op;
-  double seconds, flops;
-  int count;
-} row;
-
-static int slowest_first(const void *a, const void *b) {
-  const double x = ((const row *)a)->seconds, y = ((const row *)b)->seconds;
-  return x < y ? 1 : x > y ? -1 : 0;
-}
-
-static double flops_of(const sumi__node *n) { return n->op->flops ? n->op->flops(n) : 0.0; }
-
-static size_t by_operator(const sumi_program *p, row *rows) {
-  size_t n = 0;
-  for (size_t k = 0; k < p->n_steps; k++) {
-    const sumi__node *node = p->steps[k].call.node;
-    size_t i = 0;
-    while (i < n && strcmp(rows[i].op, node->op->name) != 0) i++;
-    if (i == n) rows[n++] = (row){.op = node->op->name};
-    rows[i].seconds += p->steps[k].seconds;
-    rows[i].flops += flops_of(node);
-    rows[i].count++;
-  }
-  qsort(rows, n, sizeof *rows, slowest_first);
-  return n;
-}
-
-static size_t by_step(const sumi_program *p, row *rows) {
-  for (size_t k = 0; k < p->n_steps; k++) {
-    const sumi__step *s = &p->steps[k];
-    rows[k] = (row){s, s->call.node->op->name, s->seconds, flops_of(s->call.node), 1};
-  }
-  qsort(rows, p->n_steps, sizeof *rows, slowest_first);
-  return p->n_steps;
-}
-
-/* "fused: silu mul add" says what is inside of a chain. */
-static size_t print_chain(char *text, size_t room, const sumi__node *n) {
-  if (n->op != &sumi__op_fused) return 0;
-  const sumi__fused_attrs *a = n->attrs;
-  size_t at = 0;
-  for (int i = 0; i < a->n_ops && at + 32 < room; i++)
-    at += (size_t)snprintf(text + at, room - at, " %s", a->ops[i].op->name);
-  return at;
-}
-
-static size_t print_row(char *text, size_t room, const row *r, double total, int runs) {
-  const double ms = r->seconds * 1e3 / runs;
-  int at = snprintf(text, room, "%-20s %5d  %10.3f ms  %5.1f%%", r->op, r->count, ms,
-                    total > 0 ? 100.0 * r->seconds / total : 0.0);
-  if (r->flops > 0 && r->seconds > 0)
-    at += snprintf(text + at, room - (size_t)at, "  %8.1f GFLOP/s", r->flops * runs / r->seconds * 1e-9);
-  if (r->step) {
-    const sumi__node *n = r->step->call.node;
-    at += snprintf(text + at, room - (size_t)at, "  %s%s", sumi_dtype_name(n->outputs[0]->dtype),
-                   SUMI__SHAPE_STR(&n->outputs[0]->shape));
-    at += (int)print_chain(text + at, room - (size_t)at, n);
-  }
-  at += snprintf(text + at, room - (size_t)at, "\n");
-  return (size_t)at;
-}
-
-const char *sumi_program_profile_text(sumi_program *p) {
-  enum { LINE = 512 };
-  const size_t room = (p->n_steps * 2 + 4) * LINE;
-  sumi__free(p->ctx, p->profile_text);
-  p->profile_text = sumi__alloc_zero(p->ctx, room);
-  row *rows = sumi__alloc_array(p->ctx, p->n_steps + 1, sizeof *rows);
-  if (!p->profile_text || !rows) {
-    sumi__free(p->ctx, rows);
-    return "";
-  }
-  const int runs = p->profiled_runs > 0 ? p->profiled_runs : 1;
-  double total = 0.0;
-  for (size_t k = 0; k < p->n_steps; k++) total += p->steps[k].seconds;
-  size_t at = (size_t)snprintf(p->profile_text, room, "by operator, mean of %d runs, %.3f ms each\n", p->profiled_runs,
-                               total * 1e3 / runs);
-  size_t n = by_operator(p, rows);
-  for (size_t i = 0; i < n; i++) at += print_row(p->profile_text + at, LINE, &rows[i], total, runs);
-  at += (size_t)snprintf(p->profile_text + at, room - at, "by step\n");
-  n = by_step(p, rows);
-  for (size_t i = 0; i < n; i++) at += print_row(p->profile_text + at, LINE, &rows[i], total, runs);
-  sumi__free(p->ctx, rows);
-  return p->profile_text;
-}

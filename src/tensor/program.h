@@ -33,7 +33,6 @@ typedef struct sumi__step {
   /* Packed weights that programs share, and whose they are; else the program's own memory. */
   sumi__pack *shared[SUMI__MAX_INPUTS];
   sumi_weights *sharers[SUMI__MAX_INPUTS];
-  double seconds;                /* while profiling */
   bool fixed;                    /* run once, by the compilation */
   struct sumi__profile_row *row; /* where its time is added, if the program is profiled */
 } sumi__step;
@@ -58,9 +57,6 @@ struct sumi_program {
   size_t n_ports;
   sumi_profile *profile; /* co-owned, or NULL */
   struct sumi__profile_program *profiled;
-  bool profiling;
-  int profiled_runs;
-  char *profile_text;
 };
 
 /* What is known of a tensor, and of the tensor whose memory it lies in. */

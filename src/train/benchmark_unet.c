@@ -2,6 +2,7 @@
 #include "sumi/train.h"
 
 #include "models/unet2d_condition.h"
+#include "tensor/profile.h"
 #include "train/optimizer.h"
 
 #include <stdlib.h>
@@ -103,7 +104,8 @@ static sumi_status compile(bench *b) {
   for (size_t i = 0; i < n; i++) params[i] = sumi_param(b->g, b->weights, sumi_weights_name(b->weights, i));
   b->outputs[0] = loss;
   SUMI_TRY(sumi_grad(b->g, loss, (int)n, params, b->outputs + 1));
-  SUMI_TRY(sumi_compile(b->backend, b->g, (int)n + 1, b->outputs, NULL, &b->program));
+  SUMI_TRY(sumi_compile(b->backend, b->g, (int)n + 1, b->outputs, &(sumi_compile_options){.name = "train step"},
+                        &b->program));
   for (size_t i = 0; i < n; i++) b->grads[i] = sumi_data(b->program, b->outputs[i + 1]);
 done:
   sumi__free(b->ctx, params);
@@ -161,7 +163,7 @@ static sumi_status time_steps(bench *b, sumi_train_unet_result *out) {
   SUMI_TRY(b->times && b->cpu_times && b->optimizer_times ? SUMI_OK : SUMI_NO_MEMORY);
   SUMI_TRY(step(b, 0));
   out->first_loss = (double)*loss;
-  sumi_program_profile(b->program, o->profile);
+  sumi__profile_forget(b->program);
   for (int64_t i = 0; i < steps; i++) {
     SUMI_CHECK(b->ctx, !c->should_stop || !c->should_stop(c->user), SUMI_CANCELLED, "stopped after %lld steps",
                (long long)i);
@@ -171,7 +173,6 @@ static sumi_status time_steps(bench *b, sumi_train_unet_result *out) {
   out->step_seconds = median(b->times, steps);
   out->optimizer_seconds = median(b->optimizer_times, steps);
   out->cpu_seconds = median(b->cpu_times, steps);
-  if (o->profile && c->line) c->line(c->user, sumi_program_profile_text(b->program));
 done:
   return status;
 }

@@ -1,0 +1,48 @@
+/* What the benchmarks share: the machine, measured at their beginning, and results kept by commit. */
+#ifndef SUMI_BENCH_REPORT_H
+#define SUMI_BENCH_REPORT_H
+
+#include "cli.h"
+
+#include <stdio.h>
+
+/* Two options of every benchmark, members of its arguments. */
+#define CLI_RECORD_OPTIONS(arguments)                                                                                  \
+  {                                                                                                                    \
+      "record",   0,                                                                                                   \
+      CLI_TEXT,   offsetof(arguments, record),                                                                         \
+      "FILE.csv", "append what was measured; sumi plot speed draws it",                                                \
+      0,          0,                                                                                                   \
+      NULL},                                                                                                           \
+  {                                                                                                                    \
+    "commit", 0, CLI_TEXT, offsetof(arguments, commit), "ID", "the version that is measured, for --record", 0, 0, NULL \
+  }
+
+typedef struct cli_report_file {
+  const cli *c;
+  const char *commit, *path;
+  FILE *file; /* NULL: nothing is kept */
+  sumi_machine machine;
+} cli_report_file;
+
+/* One measurement. Zeros and NULL leave their cells empty. */
+typedef struct cli_measurement {
+  const char *what, *mode; /* "unet", "bf16 careful" */
+  sumi_dtype compute;
+  int64_t side, batch; /* of pictures, in pixels */
+  double seconds;      /* the median */
+  double flops, bytes; /* in that time */
+  size_t activation_bytes;
+} cli_measurement;
+
+/* Measures the machine, says what it can do, and opens the file. Errors: INVALID (commit), IO, FORMAT (another kind of
+ * file). */
+sumi_status cli_report_open(cli_report_file *r, const cli *c, const char *path, const char *commit);
+/* The share of the machine's peak: of arithmetic where there is some, else of memory. */
+double cli_report_share(const cli_report_file *r, const cli_measurement *m);
+/* Keeps it, if there is a file. */
+void cli_report_row(const cli_report_file *r, const cli_measurement *m);
+/* The status that was given, or IO if rows could not be written. */
+sumi_status cli_report_close(cli_report_file *r, sumi_status status);
+
+#endif
