@@ -25,45 +25,70 @@ typedef struct row_stats {
   float mean, rstd;
 } row_stats;
 
+enum { SIDE_BY_SIDE = 4 }; /* sums that do not wait for one another */
+
 /* Lanes that are not in use are loaded as zeros, and kept out of the sum of squares. */
 ALWAYS_INLINE row_stats stats_of(const sumi__layer_norm_task *t, sumi_dtype dtype, int64_t at) {
-  vf sum = vzero(), squares = vzero();
-  for (int64_t i = 0; i < t->width; i += V) sum += load(t->x, dtype, at + i, lanes(t, i));
-  const float mean = vsum(sum) / (float)t->width;
+  const int64_t most = t->width / (SIDE_BY_SIDE * V) * (SIDE_BY_SIDE * V);
+  vf sum[SIDE_BY_SIDE], squares[SIDE_BY_SIDE];
+#pragma GCC unroll 4
+  for (int k = 0; k < SIDE_BY_SIDE; k++) sum[k] = squares[k] = vzero();
+  for (int64_t i = 0; i < most; i += SIDE_BY_SIDE * V)
+#pragma GCC unroll 4
+    for (int k = 0; k < SIDE_BY_SIDE; k++) sum[k] += vload_as(t->x, dtype, at + i + k * V);
+  for (int64_t i = most; i < t->width; i += V) sum[0] += load(t->x, dtype, at + i, lanes(t, i));
+  const float mean = vsum((sum[0] + sum[1]) + (sum[2] + sum[3])) / (float)t->width;
   const vf centre = vset(mean);
-  for (int64_t i = 0; i < t->width; i += V) {
-    const int64_t n = lanes(t, i);
-    vf d = load(t->x, dtype, at + i, n) - centre;
-    if (n < V) {
-      float used[V];
-      vstore(used, d);
-      d = vload_n(used, n);
+  for (int64_t i = 0; i < most; i += SIDE_BY_SIDE * V)
+#pragma GCC unroll 4
+    for (int k = 0; k < SIDE_BY_SIDE; k++) {
+      const vf d = vload_as(t->x, dtype, at + i + k * V) - centre;
+      squares[k] += d * d;
     }
-    squares += d * d;
+  for (int64_t i = most; i < t->width; i += V) {
+    const int64_t n = lanes(t, i);
+    const vf d = load(t->x, dtype, at + i, n) - centre, used = n < V ? vfill(d, vzero(), n) : d;
+    squares[0] += used * used;
   }
-  return (row_stats){mean, 1.0f / sqrtf(vsum(squares) / (float)t->width + t->eps)};
+  const float around = vsum((squares[0] + squares[1]) + (squares[2] + squares[3]));
+  return (row_stats){mean, 1.0f / sqrtf(around / (float)t->width + t->eps)};
 }
 
-ALWAYS_INLINE void forward_rows(const sumi__layer_norm_task *t, sumi_dtype dtype, int64_t begin, int64_t end) {
+/* y = x rstd gamma + (beta - mean rstd gamma) would be shorter, and lose digits where the mean is far from zero. */
+ALWAYS_INLINE vf normalised(const sumi__layer_norm_task *t, sumi_dtype dtype, bool affine, int64_t at, int64_t i,
+                            int64_t n, row_stats s) {
+  const vf h = (load(t->x, dtype, at + i, n) - vset(s.mean)) * vset(s.rstd);
+  return affine ? h * load(t->gamma, SUMI_F32, i, n) + load(t->beta, SUMI_F32, i, n) : h;
+}
+
+ALWAYS_INLINE void forward_rows(const sumi__layer_norm_task *t, sumi_dtype dtype, bool affine, int64_t begin,
+                                int64_t end) {
+  const int64_t pairs = t->width / (2 * V) * (2 * V);
   for (int64_t row = begin; row < end; row++) {
     const int64_t at = row * t->width;
     const row_stats s = stats_of(t, dtype, at);
-    const vf mean = vset(s.mean), rstd = vset(s.rstd);
-    for (int64_t i = 0; i < t->width; i += V) {
-      const int64_t n = lanes(t, i);
-      const vf h = (load(t->x, dtype, at + i, n) - mean) * rstd;
-      store(t->y, dtype, at + i, h * load_or(t->gamma, i, n, 1.0f) + load_or(t->beta, i, n, 0.0f), n);
-    }
+    for (int64_t i = 0; i < pairs; i += 2 * V)
+      vstore_two_as(t->y, dtype, at + i, normalised(t, dtype, affine, at, i, V, s),
+                    normalised(t, dtype, affine, at, i + V, V, s));
+    for (int64_t i = pairs; i < t->width; i += V)
+      store(t->y, dtype, at + i, normalised(t, dtype, affine, at, i, lanes(t, i), s), lanes(t, i));
   }
+}
+
+ALWAYS_INLINE void forward_as(const sumi__layer_norm_task *t, sumi_dtype dtype, int64_t begin, int64_t end) {
+  if (t->gamma)
+    forward_rows(t, dtype, true, begin, end);
+  else
+    forward_rows(t, dtype, false, begin, end);
 }
 
 void SUMI__ISA_NAME(sumi__cpu_layer_norm_rows)(void *task, int64_t begin, int64_t end, int worker) {
   const sumi__layer_norm_task *t = task;
   (void)worker;
   switch (t->dtype) {
-  case SUMI_F32: forward_rows(t, SUMI_F32, begin, end); break;
-  case SUMI_BF16: forward_rows(t, SUMI_BF16, begin, end); break;
-  default: forward_rows(t, SUMI_F16, begin, end); break;
+  case SUMI_F32: forward_as(t, SUMI_F32, begin, end); break;
+  case SUMI_BF16: forward_as(t, SUMI_BF16, begin, end); break;
+  default: forward_as(t, SUMI_F16, begin, end); break;
   }
 }
 
