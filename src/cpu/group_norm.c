@@ -3,8 +3,8 @@
 
 #include "cpu/cpu.h"
 
-/* Channels of a vector; a unit's aim, half of a second-level cache; where units would be larger, a chunk's bytes. */
-enum { WIDEST = 16, UNIT_FLOATS = 128 * 1024, CHUNK_BYTES = 24 * 1024 };
+/* Channels of a vector; a unit's aim, half of a second-level cache; what is beyond units; a chunk's bytes. */
+enum { WIDEST = 16, UNIT_FLOATS = 128 * 1024, SMALL_PICTURE = 4 * UNIT_FLOATS, CHUNK_BYTES = 24 * 1024 };
 
 /* Channels of a unit: all of them where a picture is small, else as many whole groups as keep it small, and few enough
  * that every thread gets work. */
@@ -48,11 +48,12 @@ static sumi_status prepare(sumi__prep *p, int first) {
   return SUMI_OK;
 }
 
-/* Pictures so large that a vector of channels does not stay in the cache go by chunks. */
+/* Pictures that do not stay in a second-level cache go by chunks: whole rows of memory, read once more from the third,
+ * are faster than parts of rows from the second. */
 static sumi_status prepare_forward(sumi__prep *p) {
   const sumi_status status = prepare(p, 0);
   sumi__group_norm_task *t = p->state;
-  if (status != SUMI_OK || t->positions * WIDEST <= UNIT_FLOATS) return status;
+  if (status != SUMI_OK || t->positions * t->channels <= SMALL_PICTURE) return status;
   t->chunk = sumi__max_i64(16, CHUNK_BYTES / (t->channels * (int64_t)sumi_dtype_bytes(t->dtype)));
   t->chunks = (t->positions + t->chunk - 1) / t->chunk;
   t->unit_channels = t->channels;

@@ -25,8 +25,8 @@ typedef struct sumi__group_norm_task {
   float *dgamma_of, *dbeta_of; /* (N, C): what each picture contributes; NULL where not affine */
   float *work;                 /* work_floats for each worker */
   int64_t work_floats;
-  /* Forward, where a picture is so large that a unit of a few channels would not stay in the cache: pieces of
-   * `chunk` positions with all their channels instead, so that memory is read line by line. 0: by units. */
+  /* Forward, where a picture is large: pieces of `chunk` positions with all their channels instead, so that memory is
+   * read line by line. 0: by units. */
   int64_t chunk, chunks;          /* of a picture */
   float *chunk_mean, *chunk_sums; /* (N, chunks, C): means, and sums of squared distances from them */
   float *scale, *offset;          /* (N, C): y = x * scale + offset */

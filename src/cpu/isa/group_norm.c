@@ -7,80 +7,72 @@ enum { PIECE = 64 }; /* positions that are summed at once */
 
 /* ---- Statistics ---- */
 
-ALWAYS_INLINE vf piece_sum(const void *x, sumi_dtype dtype, int64_t at, int64_t stride, int64_t rows, int64_t n) {
-  vf a = vzero(), b = vzero(), c = vzero(), d = vzero();
-  int64_t p = 0;
-  for (; p + 4 <= rows; p += 4, at += 4 * stride) {
-    a += load(x, dtype, at, n);
-    b += load(x, dtype, at + stride, n);
-    c += load(x, dtype, at + 2 * stride, n);
-    d += load(x, dtype, at + 3 * stride, n);
-  }
-  for (; p < rows; p++, at += stride) a += load(x, dtype, at, n);
-  return (a + b) + (c + d);
-}
-
-ALWAYS_INLINE vf piece_squares(const void *x, sumi_dtype dtype, int64_t at, int64_t stride, int64_t rows, vf mean,
-                               int64_t n) {
-  vf a = vzero(), b = vzero(), c = vzero(), d = vzero();
-  int64_t p = 0;
-  for (; p + 4 <= rows; p += 4, at += 4 * stride) {
-    const vf e = load(x, dtype, at, n) - mean, f = load(x, dtype, at + stride, n) - mean;
-    const vf g = load(x, dtype, at + 2 * stride, n) - mean, h = load(x, dtype, at + 3 * stride, n) - mean;
-    a += e * e;
-    b += f * f;
-    c += g * g;
-    d += h * h;
-  }
-  for (; p < rows; p++, at += stride) {
-    const vf e = load(x, dtype, at, n) - mean;
-    a += e * e;
-  }
-  return (a + b) + (c + d);
-}
-
-/* Mean of x and sum of squared distances from it, for n channels. */
-ALWAYS_INLINE void column_stats(const unit *u, sumi_dtype dtype, int64_t c, int64_t n, float *mean_out,
-                                float *squares_out) {
+/* Means of x and sums of squared distances from them, for `vectors` vectors of channels from c on; each has n of them,
+ * which are fewer than V only if it is alone. */
+ALWAYS_INLINE void column_stats(const unit *u, sumi_dtype dtype, int64_t c, const int vectors, int64_t n,
+                                float *mean_out, float *squares_out) {
   const int64_t stride = u->t->channels;
-  vf mean = vzero(), squares = vzero();
+  vf mean[SIDE_BY_SIDE], squares[SIDE_BY_SIDE], m[SIDE_BY_SIDE], q[SIDE_BY_SIDE];
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; v++) mean[v] = squares[v] = vzero();
   for (int64_t p = 0; p < u->t->positions; p += PIECE) {
-    const int64_t rows = sumi__min_i64(PIECE, u->t->positions - p), at = u->at + p * stride + c;
-    const vf m = piece_sum(u->t->x, dtype, at, stride, rows, n) * (1.0f / (float)rows);
-    const vf q = piece_squares(u->t->x, dtype, at, stride, rows, m, n);
+    const int64_t rows = sumi__min_i64(PIECE, u->t->positions - p), first = u->at + p * stride + c;
     const float part = (float)rows / (float)(p + rows);
-    const vf delta = m - mean;
-    mean += delta * part;
-    squares += q + delta * delta * ((float)p * part);
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) m[v] = q[v] = vzero();
+    for (int64_t r = 0, at = first; r < rows; r++, at += stride)
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; v++) m[v] += load(u->t->x, dtype, at + v * V, n);
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) m[v] *= 1.0f / (float)rows;
+    for (int64_t r = 0, at = first; r < rows; r++, at += stride)
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; v++) {
+        const vf d = load(u->t->x, dtype, at + v * V, n) - m[v];
+        q[v] += d * d;
+      }
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) {
+      const vf delta = m[v] - mean[v];
+      mean[v] += delta * part;
+      squares[v] += q[v] + delta * delta * ((float)p * part);
+    }
   }
-  vstore(mean_out + c, mean);
-  vstore(squares_out + c, squares);
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; v++) {
+    vstore(mean_out + c + v * V, mean[v]);
+    vstore(squares_out + c + v * V, squares[v]);
+  }
 }
 
 /* ---- Forward ---- */
 
-ALWAYS_INLINE void column_apply(const unit *u, sumi_dtype dtype, bool silu, int64_t c, int64_t n, const float *scales,
-                                const float *offsets) {
+ALWAYS_INLINE void column_apply(const unit *u, sumi_dtype dtype, bool silu, int64_t c, const int vectors, int64_t n,
+                                const float *scales, const float *offsets) {
   const int64_t stride = u->t->channels;
-  const vf gamma = load_channels(u->t->gamma, u->first + c, n, 1.0f);
-  const vf scale = vload(scales + c) * gamma;
-  const vf offset = vload(offsets + c) * gamma + load_channels(u->t->beta, u->first + c, n, 0.0f);
-  int64_t at = u->at + c;
-  for (int64_t p = 0; p < u->t->positions; p++, at += stride) {
-    const vf y = load(u->t->x, dtype, at, n) * scale + offset;
-    store(u->t->y, dtype, at, silu ? y * sigmoid(y, dtype == SUMI_BF16) : y, n);
+  vf scale[SIDE_BY_SIDE], offset[SIDE_BY_SIDE];
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; v++) {
+    const int64_t k = c + v * V;
+    const vf gamma = load_channels(u->t->gamma, u->first + k, n, 1.0f);
+    scale[v] = vload(scales + k) * gamma;
+    offset[v] = vload(offsets + k) * gamma + load_channels(u->t->beta, u->first + k, n, 0.0f);
   }
+  for (int64_t p = 0, at = u->at + c; p < u->t->positions; p++, at += stride)
+    normalise(u->t, dtype, silu, at, vectors, n, scale, offset);
 }
 
 ALWAYS_INLINE void forward_unit(const unit *u, sumi_dtype dtype, bool silu) {
   float *mean = u->work, *squares = u->work + u->row, *scale = squares + u->row, *offset = scale + u->row;
-  int64_t c = 0;
-  for (; c + V <= u->count; c += V) column_stats(u, dtype, c, V, mean, squares);
-  if (c < u->count) column_stats(u, dtype, c, u->count - c, mean, squares);
+  const int64_t most = u->count / (SIDE_BY_SIDE * V) * (SIDE_BY_SIDE * V);
+  for (int64_t c = 0; c < most; c += SIDE_BY_SIDE * V) column_stats(u, dtype, c, SIDE_BY_SIDE, V, mean, squares);
+  for (int64_t c = most; c < u->count; c += V)
+    column_stats(u, dtype, c, 1, sumi__min_i64(V, u->count - c), mean, squares);
   group_stats(u, mean, squares);
   normalising(u, scale, offset);
-  for (c = 0; c + V <= u->count; c += V) column_apply(u, dtype, silu, c, V, scale, offset);
-  if (c < u->count) column_apply(u, dtype, silu, c, u->count - c, scale, offset);
+  for (int64_t c = 0; c < most; c += SIDE_BY_SIDE * V) column_apply(u, dtype, silu, c, SIDE_BY_SIDE, V, scale, offset);
+  for (int64_t c = most; c < u->count; c += V)
+    column_apply(u, dtype, silu, c, 1, sumi__min_i64(V, u->count - c), scale, offset);
 }
 
 void SUMI__ISA_NAME(sumi__cpu_group_norm_units)(void *task, int64_t begin, int64_t end, int worker) {

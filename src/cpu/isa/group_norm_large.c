@@ -3,8 +3,6 @@
  * Golub and LeVeque (1979), always in the same order. */
 #include "cpu/isa/group_norm_parts.h"
 
-enum { SIDE_BY_SIDE = 4 }; /* vectors of channels that are taken at once: two cache lines of bf16 */
-
 typedef struct chunk {
   int64_t picture, rows, at; /* the element that it begins at */
 } chunk;
@@ -105,11 +103,7 @@ ALWAYS_INLINE void apply_columns(const sumi__group_norm_task *t, const chunk *k,
     offset[v] = vload_n(t->offset + k->picture * t->channels + c + v * V, n);
   }
   for (int64_t r = 0, at = k->at + c; r < k->rows; r++, at += t->channels)
-#pragma GCC unroll 4
-    for (int v = 0; v < vectors; v++) {
-      const vf y = load(t->x, dtype, at + v * V, n) * scale[v] + offset[v];
-      store(t->y, dtype, at + v * V, silu ? y * sigmoid(y, dtype == SUMI_BF16) : y, n);
-    }
+    normalise(t, dtype, silu, at, vectors, n, scale, offset);
 }
 
 ALWAYS_INLINE void apply_as(const sumi__group_norm_task *t, int64_t index, sumi_dtype dtype, bool silu) {

@@ -8,6 +8,8 @@
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
+enum { SIDE_BY_SIDE = 4 }; /* vectors of channels that are taken at once: two cache lines of bf16 */
+
 /* One unit, with the memory that the worker has for it. */
 typedef struct unit {
   const sumi__group_norm_task *t;
@@ -94,6 +96,20 @@ static inline void normalising(const unit *u, float *scale, float *offset) {
       scale[i] = stats[1];
       offset[i] = ((shift ? shift[i] : 0.0f) - stats[0]) * stats[1];
     }
+}
+
+/* y at one position, for up to SIDE_BY_SIDE vectors of channels from element `at` on. */
+ALWAYS_INLINE void normalise(const sumi__group_norm_task *t, sumi_dtype dtype, bool silu, int64_t at, const int vectors,
+                             int64_t n, const vf *scale, const vf *offset) {
+  vf y[SIDE_BY_SIDE];
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; v++) {
+    y[v] = load(t->x, dtype, at + v * V, n) * scale[v] + offset[v];
+    if (silu) y[v] *= sigmoid(y[v], dtype == SUMI_BF16);
+  }
+  if (vectors == 1) store(t->y, dtype, at, y[0], n);
+#pragma GCC unroll 2
+  for (int v = 0; v + 1 < vectors; v += 2) vstore_two_as(t->y, dtype, at + v * V, y[v], y[v + 1]);
 }
 
 #endif
