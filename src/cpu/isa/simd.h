@@ -310,7 +310,8 @@ static inline void vstore_as(void *p, sumi_dtype dtype, int64_t i, vf x) {
 static inline void vstore_two_as(void *p, sumi_dtype dtype, int64_t i, vf x, vf y) {
 #if defined(__AVX512BF16__)
   enum { SUBNORMAL = 0x20 };
-  const unsigned subnormal = _mm512_fpclass_ps_mask((__m512)x, SUBNORMAL) | _mm512_fpclass_ps_mask((__m512)y, SUBNORMAL);
+  const unsigned subnormal =
+      _mm512_fpclass_ps_mask((__m512)x, SUBNORMAL) | _mm512_fpclass_ps_mask((__m512)y, SUBNORMAL);
   if (dtype == SUMI_BF16 && __builtin_expect(subnormal == 0, 1)) {
     _mm512_storeu_si512((uint16_t *)p + i, (__m512i)_mm512_cvtne2ps_pbh((__m512)y, (__m512)x));
     return;
