@@ -1,5 +1,6 @@
 # Networks of latent diffusion.
 sumi_test(sd_clip_test SOURCES sd_clip_test.c LABEL quick)
+sumi_test(sd_isa_test SOURCES sd_isa_test.c LABEL quick)
 sumi_test(sd_unet_test SOURCES sd_unet_test.c LABEL quick)
 sumi_test(sd_vae_test SOURCES sd_vae_test.c LABEL quick)
 sumi_test(families_test SOURCES families_test.c LABEL quick)

@@ -24,12 +24,16 @@ static inline const char *golden_path(const char *name, const char *rest) {
   return path;
 }
 
-static inline void open_family(sd_fixture *f, const char *name) {
-  assert_int_equal(sumi_context_create(&(sumi_context_options){.threads = 2}, &f->ctx), SUMI_OK);
+static inline void open_family_with(sd_fixture *f, const char *name, const sumi_context_options *options) {
+  assert_int_equal(sumi_context_create(options, &f->ctx), SUMI_OK);
   if (sumi_engine_open(f->ctx, golden_path(name, ""), NULL, &f->engine) != SUMI_OK)
     fail_msg("%s", sumi_context_error(f->ctx));
   assert_int_equal(sumi_session_create(f->engine, f->ctx, &f->session), SUMI_OK);
   assert_int_equal(sumi_safetensors_open(f->ctx, golden_path(name, ".safetensors"), &f->golden), SUMI_OK);
+}
+
+static inline void open_family(sd_fixture *f, const char *name) {
+  open_family_with(f, name, &(sumi_context_options){.threads = 2});
 }
 
 static inline void close_family(sd_fixture *f) {
