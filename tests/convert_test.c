@@ -226,6 +226,115 @@ static void conversion_can_be_stopped(void **state) {
   assert_int_equal(temporaries_of("stopped.safetensors"), 0);
 }
 
+/* What is read is not written over, by whatever name it goes; and it stays as it was. */
+static void nothing_is_written_over_what_is_read(void **state) {
+  static const char weights[] = "own/unet/diffusion_pytorch_model.safetensors";
+  const sumi_convert_options half = {.cast = true, .dtype = SUMI_BF16};
+  const sumi_convert_options beside = {.cast = true, .dtype = SUMI_BF16, .config_folder = "own"};
+  size_t bytes, found, file_bytes, file_found;
+  assert_ok(*state, sumi_model_convert(*state, golden("sd1"), "own", NULL));
+  assert_ok(*state, sumi_model_convert(*state, "own", "own.safetensors", NULL));
+  char *before = read_plain(weights, &bytes), *file_before = read_plain("own.safetensors", &file_bytes);
+  assert_int_equal(symlink("own", "alias"), 0);
+  assert_int_equal(symlink("own.safetensors", "alias.safetensors"), 0);
+  assert_int_equal(link("own.safetensors", "hard.safetensors"), 0);
+  assert_int_equal(mkdir("partly", 0777), 0);
+  assert_int_equal(symlink("../own/unet", "partly/unet"), 0);
+  const struct {
+    const char *in, *out;
+    sumi_model_layout layout;
+  } cases[] = {{"own", "own", SUMI_LAYOUT_DIFFUSERS},
+               {"own", "./own/", SUMI_LAYOUT_DIFFUSERS},
+               {"own", "alias", SUMI_LAYOUT_DIFFUSERS},
+               {"alias", "own", SUMI_LAYOUT_DIFFUSERS},
+               {"own", "partly", SUMI_LAYOUT_DIFFUSERS},
+               {"own", weights, SUMI_LAYOUT_COMPVIS},
+               {"own.safetensors", "own.safetensors", SUMI_LAYOUT_COMPVIS},
+               {"own.safetensors", "alias.safetensors", SUMI_LAYOUT_COMPVIS},
+               {"own.safetensors", "hard.safetensors", SUMI_LAYOUT_COMPVIS},
+               {"alias.safetensors", "./own.safetensors", SUMI_LAYOUT_COMPVIS},
+               {"own.safetensors", "own", SUMI_LAYOUT_DIFFUSERS}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const bool is_file = strstr(cases[i].in, ".safetensors") != NULL;
+    sumi_convert_options o = is_file ? beside : half;
+    o.layout = cases[i].layout;
+    if (sumi_model_convert(*state, cases[i].in, cases[i].out, &o) != SUMI_INVALID)
+      fail_msg("%s to %s: %s", cases[i].in, cases[i].out, sumi_context_error(*state));
+    assert_error(*state, cases[i].out, "the conversion reads this itself");
+    char *after = read_plain(weights, &found), *file_after = read_plain("own.safetensors", &file_found);
+    assert_int_equal(found, bytes);
+    assert_int_equal(file_found, file_bytes);
+    assert_memory_equal(after, before, bytes);
+    assert_memory_equal(file_after, file_before, file_bytes);
+    free(after);
+    free(file_after);
+  }
+  assert_int_not_equal(access("partly/vae", F_OK), 0);
+  free(before);
+  free(file_before);
+}
+
+/* Writes a folder's text encoder anew, with one tensor, all of f16, in another type: f32, or one of two bytes. */
+static void retype(sumi_context *ctx, const char *folder, const char *ending, sumi_dtype to) {
+  enum { MOST = 128 };
+  static sumi__safetensors_entry entries[MOST];
+  char path[256];
+  sumi_safetensors *file = NULL;
+  float *wide = NULL;
+  snprintf(path, sizeof path, "%s/text_encoder/model.safetensors", folder);
+  assert_ok(ctx, sumi_safetensors_open(ctx, path, &file));
+  const size_t count = sumi_safetensors_count(file);
+  assert_true(count <= MOST);
+  for (size_t i = 0; i < count; i++) {
+    const sumi_safetensors_tensor *t = sumi_safetensors_tensor_at(file, i);
+    const size_t n = strlen(t->name), m = strlen(ending);
+    entries[i] = (sumi__safetensors_entry){t->name, SUMI_F16, sumi_shape_make(t->rank, t->dims), t->data};
+    if (n < m || strcmp(t->name + n - m, ending) != 0) continue;
+    entries[i].dtype = to;
+    if (to != SUMI_F32) continue;
+    wide = malloc((size_t)t->count * sizeof *wide);
+    assert_ok(ctx, sumi__safetensors_read_f32(file, t, wide));
+    entries[i].data = wide;
+  }
+  assert_ok(ctx, sumi__safetensors_write(ctx, path, entries, count, NULL, 0, NULL, NULL));
+  sumi_safetensors_close(file);
+  free(wide);
+}
+
+/* OpenCLIP has queries, keys and values in one tensor, which is of one type. */
+static void parts_of_several_types_are_joined(void **state) {
+  static const char k[] = "layers.0.self_attn.k_proj.weight";
+  assert_ok(*state, sumi_model_convert(*state, golden("sd2"), "mixed", NULL));
+  retype(*state, "mixed", k, SUMI_F32);
+  assert_ok(*state, sumi_model_convert(*state, "mixed", "mixed.safetensors", NULL));
+  sumi__model *first = open_model(*state, golden("sd2"), NULL),
+              *joined = open_model(*state, "mixed.safetensors", "mixed");
+  for (int i = 0; i < 3; i++) {
+    char name[128];
+    sumi__tensor_view half, whole;
+    snprintf(name, sizeof name, "text_model.encoder.layers.0.self_attn.%c_proj.weight", "qkv"[i]);
+    assert_true(first->text_source->find(first->text_source, name, &half));
+    assert_true(joined->text_source->find(joined->text_source, name, &whole));
+    assert_int_equal(half.dtype, SUMI_F16);
+    assert_int_equal(whole.dtype, SUMI_F32);
+    for (int64_t at = 0; at < sumi_shape_count(&half.shape); at++) {
+      uint16_t bits;
+      float value;
+      memcpy(&bits, (const char *)half.data + 2 * at, sizeof bits);
+      memcpy(&value, (const char *)whole.data + 4 * at, sizeof value);
+      assert_true(sumi__f16_to_f32(bits) == value);
+    }
+  }
+  sumi__model_close(first);
+  sumi__model_close(joined);
+
+  assert_ok(*state, sumi_model_convert(*state, golden("sd2"), "strange", NULL));
+  retype(*state, "strange", k, SUMI_I16);
+  assert_int_equal(sumi_model_convert(*state, "strange", "strange.safetensors", NULL), SUMI_INVALID);
+  assert_error(*state, "strange: ", k, "is of type i16", "one of f16: choose a type for all of them");
+  assert_int_not_equal(access("strange.safetensors", F_OK), 0);
+}
+
 /* Other models are named for what they are. */
 static void other_models_are_named(void **state) {
   static const char *const cases[][2] = {
@@ -270,6 +379,8 @@ int main(void) {
       cmocka_unit_test(numbers_beyond_f16_are_refused),
       cmocka_unit_test(types_that_cannot_be_read_are_told),
       cmocka_unit_test(conversion_can_be_stopped),
+      cmocka_unit_test(nothing_is_written_over_what_is_read),
+      cmocka_unit_test(parts_of_several_types_are_joined),
       cmocka_unit_test(other_models_are_named),
       cmocka_unit_test(leftovers_are_known_by_name),
   };

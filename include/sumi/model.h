@@ -115,7 +115,8 @@ typedef struct sumi_convert_options {
 /* Writes the checkpoint at `in` to `out` as safetensors: what its networks consist of, and nothing that is left over.
  * Each file is replaced whole or not at all; a folder's model_index.json comes last. options may be NULL.
  * Errors: as sumi_model_inspect, and MISMATCH (a tensor is missing or of another shape), INVALID (another dtype; a
- * number beyond f16's range; `out` is of the other kind), CANCELLED, IO. */
+ * number beyond f16's range; `out` is of the other kind, or is what is read; parts of a tensor that are of types which
+ * no third one holds), CANCELLED, IO. */
 SUMI_API sumi_status sumi_model_convert(sumi_context *ctx, const char *in, const char *out,
                                         const sumi_convert_options *options);
 

@@ -70,6 +70,13 @@ const char *sumi__checkpoint_kind(const sumi__checkpoint *c) { return c->kind; }
 const sumi_safetensors *sumi__checkpoint_safetensors(const sumi__checkpoint *c) { return c->safetensors; }
 const sumi__tensor_source *sumi__checkpoint_source(const sumi__checkpoint *c) { return &c->source; }
 
+bool sumi__checkpoint_is_at(const sumi__checkpoint *c, const char *path) {
+  if (sumi__same_file(c->path, path)) return true;
+  for (size_t i = 0; i < c->shard_count; i++)
+    if (sumi__checkpoint_is_at(c->shards[i], path)) return true;
+  return false;
+}
+
 /* ---- Shards ---- */
 
 static bool ends_with(const char *text, const char *end) {

@@ -22,6 +22,9 @@ const char *sumi__checkpoint_kind(const sumi__checkpoint *checkpoint); /* "safet
 const sumi_safetensors *sumi__checkpoint_safetensors(const sumi__checkpoint *checkpoint);
 const sumi__tensor_source *sumi__checkpoint_source(const sumi__checkpoint *checkpoint);
 
+/* Whether the file at `path` is one of those that it reads, by whatever name. */
+bool sumi__checkpoint_is_at(const sumi__checkpoint *checkpoint, const char *path);
+
 /* The i-th tensor's name and view; false from the count on. */
 size_t sumi__checkpoint_count(const sumi__checkpoint *checkpoint);
 bool sumi__checkpoint_at(const sumi__checkpoint *checkpoint, size_t i, const char **name, sumi__tensor_view *view);

@@ -122,6 +122,11 @@ bool sumi__is_directory(const char *path) {
   return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+bool sumi__same_file(const char *a, const char *b) {
+  struct stat x, y;
+  return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 sumi_status sumi__make_directories(sumi_context *ctx, const char *path) {
   if (!*path || sumi__is_directory(path)) return SUMI_OK;
   char *copy = sumi__strdup(ctx, path);

@@ -54,6 +54,8 @@ void sumi__file_unmap(sumi__mapping *mapping); /* zeroes it; an unmapped or zero
 
 bool sumi__file_exists(const char *path); /* anything of that name, links followed */
 bool sumi__is_directory(const char *path);
+/* Whether both are there and are one file or folder, by whatever names and links. */
+bool sumi__same_file(const char *a, const char *b);
 
 /* Makes the folder and those above it; one that is there already is fine. */
 sumi_status sumi__make_directories(sumi_context *ctx, const char *path);

@@ -11,6 +11,7 @@ list(APPEND SUMI_SOURCES
   src/models/families/detect.c
   src/models/families/export.c
   src/models/families/export_config.c
+  src/models/families/export_target.c
   src/models/families/folder.c
   src/models/families/folder_config.c
   src/models/families/inspect.c

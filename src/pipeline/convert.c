@@ -47,6 +47,7 @@ sumi_status sumi_model_convert(sumi_context *ctx, const char *in, const char *ou
              "%s: this is a file, diffusers' layout is a folder", out);
   SUMI_TRY(sumi__model_open(ctx, in, &chosen, &m));
   SUMI_TRY(sumi__export_begin(&e, m, o));
+  SUMI_TRY(sumi__export_check_target(&e, out, layout == SUMI_LAYOUT_DIFFUSERS));
   SUMI_TRY(layout == SUMI_LAYOUT_COMPVIS ? sumi__export_compvis(&e, out) : write_folder(&e, out));
 done:
   sumi__export_free(&e);

@@ -113,6 +113,21 @@ static sumi_status add(output *o, const sumi__part_tensor *t, const char *name, 
 
 /* ---- The CompVis layout: parts of one tensor follow each other in our order ---- */
 
+/* Queries, keys and values that are of several types become f32, which holds each number of the 16-bit floats. */
+static sumi_status join_types(output *o, size_t whole, const sumi__part_tensor *t) {
+  sumi__safetensors_entry *entry = &o->entries[whole];
+  const sumi_dtype a = entry->dtype, b = dtype_for(o->e, t);
+  const bool narrow =
+      (a == SUMI_F32 || a == SUMI_F16 || a == SUMI_BF16) && (b == SUMI_F32 || b == SUMI_F16 || b == SUMI_BF16);
+  if (a == b) return SUMI_OK;
+  if (!narrow)
+    return sumi__fail(o->e->model->ctx, SUMI_INVALID,
+                      "%s: the tensor '%s' is of type %s and becomes part of one of %s: choose a type for all of them",
+                      o->e->model->path, t->name, sumi_dtype_name(b), sumi_dtype_name(a));
+  entry->dtype = SUMI_F32;
+  return SUMI_OK;
+}
+
 static sumi_status add_compvis(output *o, sumi__part part, const sumi__part_list *list) {
   sumi_status status = SUMI_OK;
   const sumi__model *m = o->e->model;
@@ -124,6 +139,7 @@ static sumi_status add_compvis(output *o, sumi__part part, const sumi__part_list
     size_t whole = place.parts > 1 ? 0 : o->count;
     while (whole < o->count && strcmp(o->entries[whole].name, place.name) != 0) whole++;
     if (whole == o->count) SUMI_TRY(add(o, t, NULL, &place));
+    SUMI_TRY(join_types(o, whole, t));
     o->pieces[whole].from[place.part] = t;
     o->pieces[whole].parts = place.parts;
   }

@@ -18,6 +18,9 @@ typedef struct sumi__export {
 sumi_status sumi__export_begin(sumi__export *e, const sumi__model *model, const sumi_convert_options *options);
 void sumi__export_free(sumi__export *e);
 
+/* Refuses to write where the checkpoint or its configurations are read from: INVALID. Nothing is written. */
+sumi_status sumi__export_check_target(const sumi__export *e, const char *out, bool is_folder);
+
 /* One file in the CompVis layout. Errors: IO, INVALID (a number beyond f16's range), CANCELLED, NO_MEMORY. */
 sumi_status sumi__export_compvis(sumi__export *e, const char *path);
 /* A folder in diffusers' layout: weights and configurations but for the tokenizer and model_index.json. */
