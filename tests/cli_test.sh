@@ -210,6 +210,13 @@ expect 0 'predicts v; 4 input channels' inspect "$sd/sd2"
 expect 0 'sd2.safetensors written' convert "$sd/sd2" sd2.safetensors
 expect 0 'complete' inspect sd2.safetensors --config "$sd/sd2"
 expect 0 'unet/conv_in.weight  f16 (8, 4, 3, 3)' inspect sd2.safetensors --config "$sd/sd2" --tensors
+expect 0 'predicts v; 4' inspect "$sd/sd1" --prediction v --family sd2
+expect 0 'Stable Diffusion 2.x' inspect "$sd/sd1" --family sd2
+expect 0 'complete' inspect "$sd/sd1" --vae sd2.safetensors
+expect 0 'complete' inspect "$sd/sd1" --vae "$sd/sd2/vae"
+expect 7 'sd/sd1/vae/config.json: ' inspect "$sd/sd2" --vae "$sd/sd1/vae/config.json"
+expect 8 'nowhere: there is no such autoencoder' inspect "$sd/sd1" --vae nowhere
+expect 0 'an autoencoder in place' txt2img --help
 expect 0 'sd2-folder written' convert sd2.safetensors sd2-folder --config "$sd/sd2" --dtype f32
 expect 0 'f32' inspect sd2-folder
 expect 2 'sd2-folder: this is a folder, the CompVis layout is one file' convert "$sd/sd2" sd2-folder --layout compvis

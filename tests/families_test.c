@@ -143,6 +143,101 @@ static void sizes_are_read_off_tensors(void **state) {
   free(text);
 }
 
+/* Writes an autoencoder's tensors behind a prefix, those whose names have one. */
+static void write_lone(sumi_context *ctx, const char *from, const char *old, const char *new, const char *path) {
+  static sumi__safetensors_entry entries[MOST];
+  char *names[MOST];
+  sumi_safetensors *file = NULL;
+  size_t count = 0;
+  assert_ok(ctx, sumi_safetensors_open(ctx, from, &file));
+  for (size_t i = 0; i < sumi_safetensors_count(file); i++) {
+    const sumi_safetensors_tensor *t = sumi_safetensors_tensor_at(file, i);
+    if (strncmp(t->name, old, strlen(old)) != 0) continue;
+    names[count] = malloc(512);
+    snprintf(names[count], 512, "%s%s", new, t->name + strlen(old));
+    entries[count] = (sumi__safetensors_entry){names[count], SUMI_F16, sumi_shape_make(t->rank, t->dims), t->data};
+    count++;
+  }
+  assert_true(count > 100);
+  assert_ok(ctx, sumi__safetensors_write(ctx, path, entries, count, NULL, 0, NULL, NULL));
+  sumi_safetensors_close(file);
+  for (size_t i = 0; i < count; i++) free(names[i]);
+}
+
+/* The autoencoder of sd2 in sd1, from each kind of place. */
+static void autoencoders_are_exchanged(void **state) {
+  static const char prefix[] = "first_stage_model.", *const inside = "vae/decoder.up_blocks.0.resnets.0.conv1.weight";
+  static const char *const attention = "vae/decoder.mid_block.attentions.0.to_q.weight";
+  char whole[4096], own[4200], weights[4300];
+  sumi_context *ctx = *state;
+  snprintf(whole, sizeof whole, "%s", golden("sd2", ""));
+  snprintf(own, sizeof own, "%s/vae", whole);
+  snprintf(weights, sizeof weights, "%s/diffusion_pytorch_model.safetensors", own);
+  assert_ok(ctx, sumi_model_convert(ctx, whole, "whole-sd2.safetensors", NULL));
+  write_lone(ctx, "whole-sd2.safetensors", prefix, prefix, "prefixed.safetensors");
+  write_lone(ctx, "whole-sd2.safetensors", prefix, "", "bare.safetensors");
+  write_lone(ctx, weights, "", "", "diffusers.safetensors");
+  const char *const places[] = {whole,
+                                own,
+                                weights,
+                                "whole-sd2.safetensors",
+                                "prefixed.safetensors",
+                                "bare.safetensors",
+                                "diffusers.safetensors"};
+  sumi__model *donor = open_golden(ctx, "sd2"), *plain = open_golden(ctx, "sd1");
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    const sumi__model_options options = {.vae = places[i]};
+    sumi_model_report *report = NULL;
+    sumi__model *m = NULL;
+    assert_ok(ctx, sumi__model_open(ctx, golden("sd1", ""), &options, &m));
+    assert_memory_equal(m->vae.block_out_channels, donor->vae.block_out_channels, sizeof m->vae.block_out_channels);
+    assert_int_equal(m->vae.levels, donor->vae.levels);
+    assert_int_equal(m->vae.layers_per_block, donor->vae.layers_per_block);
+    for (int k = 0; k < 2; k++) {
+      const char *name = k ? attention : inside;
+      const sumi__tensor_view found = view_of(m, name), right = view_of(donor, name), other = view_of(plain, name);
+      assert_int_equal(bytes_of(&found), bytes_of(&right));
+      assert_memory_equal(found.data, right.data, bytes_of(&right));
+      assert_memory_not_equal(found.data, other.data, bytes_of(&right));
+    }
+    sumi__model_close(m);
+    const sumi_model_options asked = {.vae = places[i]};
+    assert_ok(ctx, sumi_model_inspect(ctx, golden("sd1", ""), &asked, &report));
+    assert_int_equal(report->fault_count, 0);
+    sumi_model_report_free(report);
+  }
+  sumi__model_close(donor);
+  sumi__model_close(plain);
+}
+
+static void wrong_autoencoders_are_refused(void **state) {
+  sumi__model *m = NULL;
+  const float values[2] = {0};
+  const sumi__safetensors_entry entry = {"weight", SUMI_F32, SUMI_SHAPE(2), values};
+  assert_ok(*state, sumi__safetensors_write(*state, "none.safetensors", &entry, 1, NULL, 0, NULL, NULL));
+  assert_int_equal(sumi__model_open(*state, golden("sd1", ""), &(sumi__model_options){.vae = "none.safetensors"}, &m),
+                   SUMI_MISMATCH);
+  assert_error(*state, "none.safetensors: its tensors are not those of an autoencoder");
+  assert_int_equal(sumi__model_open(*state, golden("sd1", ""), &(sumi__model_options){.vae = "nowhere"}, &m),
+                   SUMI_NOT_FOUND);
+  assert_error(*state, "nowhere: there is no such autoencoder");
+  assert_int_equal(sumi__model_open(*state, golden("sd1", ""), &(sumi__model_options){.vae = "."}, &m), SUMI_IO);
+  assert_error(*state, "config.json");
+}
+
+/* Whatever a checkpoint says of itself. */
+static void families_and_predictions_are_overridden(void **state) {
+  for (int k = 0; k < 2; k++) {
+    sumi__model *m = NULL;
+    const sumi__model_options options = {.family = k ? SUMI_FAMILY_SD1 : SUMI_FAMILY_SD2,
+                                         .prediction = k ? SUMI_PREDICTION_EPS : SUMI_PREDICTION_V};
+    assert_ok(*state, sumi__model_open(*state, golden(families[k], ""), &options, &m));
+    assert_int_equal(m->family, k ? SUMI__FAMILY_SD1 : SUMI__FAMILY_SD2);
+    assert_int_equal(m->prediction, options.prediction);
+    sumi__model_close(m);
+  }
+}
+
 static void other_files_are_refused(void **state) {
   sumi__model *m = NULL;
   const float values[2] = {0};
@@ -156,9 +251,9 @@ static void other_files_are_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(folders_say_what_they_are),
-      cmocka_unit_test(layouts_hold_the_same_tensors),
-      cmocka_unit_test(sizes_are_read_off_tensors),
+      cmocka_unit_test(folders_say_what_they_are),      cmocka_unit_test(layouts_hold_the_same_tensors),
+      cmocka_unit_test(sizes_are_read_off_tensors),     cmocka_unit_test(autoencoders_are_exchanged),
+      cmocka_unit_test(wrong_autoencoders_are_refused), cmocka_unit_test(families_and_predictions_are_overridden),
       cmocka_unit_test(other_files_are_refused),
   };
   return cmocka_run_group_tests(tests, support_setup, support_teardown);

@@ -83,6 +83,20 @@ sumi_status cli_report(const cli *c, sumi_status code);
 /* A note on stderr, dropped with --quiet. */
 void cli_note(const cli *c, const char *format, ...) CLI_PRINTF(2, 3);
 
+/* ---- Checkpoints ---- */
+
+/* Options of every command that opens one: what takes the place of a part of it, and what it is if that is not told
+ * right. Two members that are const char *; the family's default is "auto". */
+/* clang-format off */
+#define CLI_PART_OPTIONS(type, vae_field, family_field)                                                                \
+  {"vae", 0, CLI_TEXT, offsetof(type, vae_field), "FILE_OR_FOLDER",                                                    \
+   "an autoencoder in place of the checkpoint's own", 0, 0, NULL},                                                     \
+  {"family", 0, CLI_CHOICE, offsetof(type, family_field), NULL, "which Stable Diffusion it is, 1.x or 2.x", 0, 0,      \
+   "auto sd1 sd2"}
+/* clang-format on */
+sumi_family cli_family(const char *name);
+sumi_prediction cli_prediction(const char *name); /* auto, eps, v, x0 */
+
 /* ---- Files to write ---- */
 
 /* Before the work: whether `path` can be written, as far as that can be known. `endings` are the extensions that it may

@@ -5,10 +5,10 @@
 #include <string.h>
 
 typedef struct arguments {
-  const char *layout, *dtype, *prediction, *config;
+  const char *layout, *dtype, *prediction, *config, *vae, *family;
 } arguments;
 
-static const arguments defaults = {.layout = "auto", .dtype = "keep", .prediction = "auto"};
+static const arguments defaults = {.layout = "auto", .dtype = "keep", .prediction = "auto", .family = "auto"};
 static const cli_option options[] = {
     {"layout", 0, CLI_CHOICE, offsetof(arguments, layout), NULL, "auto: a file if OUT ends in .safetensors", 0, 0,
      "auto diffusers compvis"},
@@ -17,6 +17,7 @@ static const cli_option options[] = {
      "what the model predicts, if the checkpoint does not say it", 0, 0, "auto eps v x0"},
     {"config", 0, CLI_TEXT, offsetof(arguments, config), "FOLDER",
      "a folder in diffusers' layout whose configurations hold for a single file", 0, 0, NULL},
+    CLI_PART_OPTIONS(arguments, vae, family),
 };
 
 static int find_word(const char *word, const char *const *words) {
@@ -43,6 +44,8 @@ static sumi_status run(cli *c, const void *arguments_, int operand_count, char *
                                   .dtype = (sumi_dtype)(find_word(a->dtype, dtypes) % 3),
                                   .prediction = (sumi_prediction)find_word(a->prediction, predictions),
                                   .config_folder = a->config,
+                                  .family = cli_family(a->family),
+                                  .vae = a->vae,
                                   .progress = show_progress,
                                   .user = &progress};
   (void)operand_count;

@@ -6,18 +6,19 @@
 
 /* How a checkpoint is opened, and what it computes in. */
 typedef struct cli_model {
-  const char *path, *config, *prediction, *precision;
+  const char *path, *config, *vae, *family, *prediction, *precision;
   int64_t tile;
 } cli_model;
 
 #define CLI_MODEL_DEFAULTS                                                                                             \
-  { .prediction = "auto", .precision = "auto" }
+  { .family = "auto", .prediction = "auto", .precision = "auto" }
 
 /* clang-format off */
 #define CLI_MODEL_OPTIONS(type, field)                                                                                 \
   {"model", 'm', CLI_TEXT, offsetof(type, field.path), "FILE_OR_FOLDER", "the checkpoint", 0, 0, NULL},                \
   {"config", 0, CLI_TEXT, offsetof(type, field.config), "FOLDER",                                                      \
    "a diffusers folder whose configurations hold for a single file", 0, 0, NULL},                                      \
+  CLI_PART_OPTIONS(type, field.vae, field.family),                                                                     \
   {"prediction", 0, CLI_CHOICE, offsetof(type, field.prediction), NULL, "what the U-Net predicts", 0, 0,               \
    "auto eps v x0"},                                                                                                   \
   {"precision", 0, CLI_CHOICE, offsetof(type, field.precision), NULL,                                                  \

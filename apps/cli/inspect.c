@@ -7,10 +7,10 @@
 
 typedef struct arguments {
   bool stats, tensors;
-  const char *config;
+  const char *config, *vae, *family, *prediction;
 } arguments;
 
-static const arguments defaults = {.stats = false};
+static const arguments defaults = {.family = "auto", .prediction = "auto"};
 static const cli_option options[] = {
     {"stats", 's', CLI_FLAG, offsetof(arguments, stats), NULL, "read every tensor: minimum, maximum, mean, deviation",
      0, 0, NULL},
@@ -18,6 +18,9 @@ static const cli_option options[] = {
      "of a checkpoint: list every tensor, and everything that is left over", 0, 0, NULL},
     {"config", 0, CLI_TEXT, offsetof(arguments, config), "FOLDER",
      "a folder in diffusers' layout whose configurations hold for a single file", 0, 0, NULL},
+    CLI_PART_OPTIONS(arguments, vae, family),
+    {"prediction", 0, CLI_CHOICE, offsetof(arguments, prediction), NULL, "what the U-Net predicts", 0, 0,
+     "auto eps v x0"},
 };
 
 void cli_print_clean(const char *text) {
@@ -116,9 +119,16 @@ static bool inspect_digits(const cli *c, const char *path) {
   return true;
 }
 
+static sumi_model_options options_of(const arguments *a) {
+  return (sumi_model_options){.prediction = cli_prediction(a->prediction),
+                              .config_folder = a->config,
+                              .family = cli_family(a->family),
+                              .vae = a->vae};
+}
+
 static sumi_status inspect_folder(const cli *c, const char *path, const arguments *a) {
   sumi_model_report *report = NULL;
-  const sumi_model_options o = {.config_folder = a->config};
+  const sumi_model_options o = options_of(a);
   char sentence[1024];
   const sumi_status status = sumi_model_inspect(c->context, path, &o, &report);
   if (status == SUMI_OK) cli_print_model(report, a->tensors);
@@ -131,7 +141,7 @@ static sumi_status inspect_folder(const cli *c, const char *path, const argument
 static sumi_status inspect_file(const cli *c, const char *path, const arguments *a) {
   sumi_model_report *report = NULL;
   sumi_tensor_file *file = NULL;
-  const sumi_model_options o = {.config_folder = a->config};
+  const sumi_model_options o = options_of(a);
   sumi_status status = sumi_tensor_file_open(c->context, path, &file);
   if (status != SUMI_OK) return cli_report(c, status);
   const sumi_status known = sumi_model_inspect(c->context, path, &o, &report);

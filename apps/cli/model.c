@@ -4,10 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static sumi_prediction prediction_of(const char *name) {
+sumi_prediction cli_prediction(const char *name) {
   if (strcmp(name, "eps") == 0) return SUMI_PREDICTION_EPS;
   if (strcmp(name, "v") == 0) return SUMI_PREDICTION_V;
   return strcmp(name, "x0") == 0 ? SUMI_PREDICTION_X0 : SUMI_PREDICTION_AUTO;
+}
+
+sumi_family cli_family(const char *name) {
+  if (strcmp(name, "sd1") == 0) return SUMI_FAMILY_SD1;
+  return strcmp(name, "sd2") == 0 ? SUMI_FAMILY_SD2 : SUMI_FAMILY_AUTO;
 }
 
 sumi_precision cli_precision(const cli_model *model) {
@@ -20,7 +25,10 @@ sumi_codec_options cli_codec(const cli_model *model) {
 }
 
 sumi_status cli_session_open(cli_session *s, const cli *c, const cli_model *model) {
-  const sumi_engine_options options = {prediction_of(model->prediction), model->config};
+  const sumi_engine_options options = {.prediction = cli_prediction(model->prediction),
+                                       .config_folder = model->config,
+                                       .family = cli_family(model->family),
+                                       .vae = model->vae};
   const double begin = cli_seconds();
   *s = (cli_session){.c = c};
   if (!model->path) return cli_fail(c, SUMI_INVALID, "-m FILE_OR_FOLDER is missing: which checkpoint?");

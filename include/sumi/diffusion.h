@@ -62,6 +62,9 @@ SUMI_API const sumi_schedule_info *sumi_schedule_find(const char *name);
  * begin with; DPM2, DPM2 ancestral and DPM++ 3M SDE leave the last level before zero out. */
 typedef enum sumi_convention { SUMI_CONVENTION_DIFFUSERS, SUMI_CONVENTION_KDIFFUSION } sumi_convention;
 
+/* Which Stable Diffusion a checkpoint is of: its text encoder, and what its U-Net's shapes do not tell. */
+typedef enum sumi_family { SUMI_FAMILY_AUTO, SUMI_FAMILY_SD1, SUMI_FAMILY_SD2 } sumi_family;
+
 /* How a training's betas lie between beta_start and beta_end: SCALED_LINEAR evenly in their roots ("linear" in the
  * latent diffusion code), LINEAR evenly, COSINE by Nichol and Dhariwal (2021) whatever the two are. */
 typedef enum sumi_beta_schedule { SUMI_BETAS_SCALED_LINEAR, SUMI_BETAS_LINEAR, SUMI_BETAS_COSINE } sumi_beta_schedule;

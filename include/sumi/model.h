@@ -26,6 +26,9 @@ typedef struct sumi_model_options {
   sumi_prediction prediction; /* what the checkpoint says */
   const char *config_folder;  /* a folder in diffusers' layout whose configurations hold for a single file; NULL: they
                                  are read off the file's tensors */
+  sumi_family family;         /* that of which the checkpoint's tensors have the names */
+  const char *vae; /* an autoencoder in place of the checkpoint's own: a file in diffusers' or CompVis' layout
+                      (also a whole checkpoint's), or a folder in diffusers'; NULL: none */
 } sumi_model_options;
 
 enum { SUMI_MODEL_COMPONENTS = 3 };
@@ -107,6 +110,8 @@ typedef struct sumi_convert_options {
   sumi_dtype dtype; /* F32, F16 or BF16, rounded to the nearest */
   sumi_prediction prediction;
   const char *config_folder; /* as in sumi_model_options */
+  sumi_family family;        /* too */
+  const char *vae;           /* too */
   /* After each tensor, with how many of all are written; returns false to stop. May be NULL. */
   bool (*progress)(void *user, size_t done, size_t total);
   void *user;

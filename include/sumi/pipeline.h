@@ -37,6 +37,9 @@ typedef struct sumi_engine_options {
   sumi_prediction prediction; /* what the checkpoint says */
   const char *config_folder;  /* a folder in diffusers' layout whose configurations hold for a single file; NULL: they
                                  are read off the file's tensors */
+  sumi_family family;         /* that of which the checkpoint's tensors have the names */
+  const char *vae; /* an autoencoder in place of the checkpoint's own: a file in diffusers' or CompVis' layout
+                      (also a whole checkpoint's), or a folder in diffusers'; NULL: none */
 } sumi_engine_options;
 
 /* What a checkpoint's U-Net was trained to see beside the latents. */

@@ -17,6 +17,7 @@ list(APPEND SUMI_SOURCES
   src/models/families/inspect.c
   src/models/families/model.c
   src/models/families/parts.c
+  src/models/families/vae_override.c
   src/models/model_folder.c
   src/models/score_unet.c
   src/models/transformer2d.c

@@ -35,7 +35,8 @@ sumi_status sumi_model_convert(sumi_context *ctx, const char *in, const char *ou
                                const sumi_convert_options *options) {
   sumi_status status = SUMI_OK;
   const sumi_convert_options defaults = {0}, *o = options ? options : &defaults;
-  const sumi__model_options chosen = {.prediction = o->prediction, .config_folder = o->config_folder};
+  const sumi__model_options chosen = {
+      .prediction = o->prediction, .config_folder = o->config_folder, .family = o->family, .vae = o->vae};
   const sumi_model_layout layout = layout_for(o, out);
   sumi__model *m = NULL;
   sumi__export e = {0};

@@ -45,7 +45,9 @@ sumi_status sumi_engine_open(sumi_context *ctx, const char *path, const sumi_eng
                              sumi_engine **out) {
   sumi_status status = SUMI_OK;
   const sumi__model_options chosen = {.prediction = options ? options->prediction : SUMI_PREDICTION_AUTO,
-                                      .config_folder = options ? options->config_folder : NULL};
+                                      .config_folder = options ? options->config_folder : NULL,
+                                      .family = options ? options->family : SUMI_FAMILY_AUTO,
+                                      .vae = options ? options->vae : NULL};
   *out = NULL;
   sumi_engine *e = sumi__alloc_zero(ctx, sizeof *e);
   if (!e) return SUMI_NO_MEMORY;

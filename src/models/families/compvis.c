@@ -71,6 +71,19 @@ static void rename_source(sumi__renamed_source *r, const sumi__model *m, const s
   *r = (sumi__renamed_source){.source = {file->path, find}, .of = file, .model = m};
 }
 
+/* The autoencoder of another file. */
+static bool find_lone_vae(const sumi__tensor_source *source, const char *name, sumi__tensor_view *out) {
+  sumi__compvis_place place;
+  const sumi__renamed_source *r = self(source);
+  return sumi__compvis_vae(&r->model->vae, name, &place) && with_prefix(r->prefix, &place) &&
+         r->of->find(r->of, place.name, out) && narrow(&place, out);
+}
+
+void sumi__compvis_vae_source(const sumi__tensor_source *file, const char *prefix, sumi__model *m) {
+  rename_source(&m->files->vae, m, file, find_lone_vae);
+  m->files->vae.prefix = prefix;
+}
+
 void sumi__compvis_sources(const sumi__tensor_source *file, sumi__model *m) {
   rename_source(&m->files->unet, m, file, find_unet);
   rename_source(&m->files->vae, m, file, find_vae);
@@ -136,7 +149,7 @@ static void infer_transformers(const sumi__tensor_source *file, sumi__unet2d_con
   }
 }
 
-static sumi_status infer_unet(sumi_context *ctx, const sumi__tensor_source *file, sumi__model *m) {
+static sumi_status infer_unet(sumi_context *ctx, const sumi__tensor_source *file, sumi_family family, sumi__model *m) {
   sumi_shape in, out;
   sumi__unet2d_config *c = &m->unet;
   *c = sumi__unet2d_sd1();
@@ -151,6 +164,7 @@ static sumi_status infer_unet(sumi_context *ctx, const sumi__tensor_source *file
   c->out_channels = out.dims[0];
   infer_transformers(file, c);
   m->family = shape_of(file, &in, "%sln_final.weight", openclip_prefix) ? SUMI__FAMILY_SD2 : SUMI__FAMILY_SD1;
+  if (family != SUMI_FAMILY_AUTO) m->family = family == SUMI_FAMILY_SD2 ? SUMI__FAMILY_SD2 : SUMI__FAMILY_SD1;
   c->upcast_attention = m->family == SUMI__FAMILY_SD2;
   for (int i = 0; i < c->levels && m->family == SUMI__FAMILY_SD2; i++)
     c->num_attention_heads[i] = sumi__max_i64(1, c->block_out_channels[i] / 64);
@@ -196,10 +210,11 @@ static sumi_prediction infer_prediction(const sumi__tensor_source *file, const s
   return step == 875000 ? SUMI_PREDICTION_EPS : SUMI_PREDICTION_V;
 }
 
-sumi_status sumi__compvis_configs(sumi_context *ctx, const sumi__tensor_source *file, sumi__model *m) {
+sumi_status sumi__compvis_configs(sumi_context *ctx, const sumi__tensor_source *file, sumi_family family,
+                                  sumi__model *m) {
   sumi_status status = SUMI_OK;
   sumi__tensor_view view;
-  SUMI_TRY(infer_unet(ctx, file, m));
+  SUMI_TRY(infer_unet(ctx, file, family, m));
   infer_vae(file, &m->vae);
   infer_text(file, m);
   m->prediction = infer_prediction(file, m);

@@ -13,7 +13,7 @@
 #include "models/autoencoder_kl.h"
 #include "models/clip_text.h"
 #include "models/unet2d_condition.h"
-#include "sumi/diffusion.h"
+#include "sumi/model.h"
 
 enum { SUMI__SAMPLER_NAME_MAX = 64 };
 
@@ -21,7 +21,9 @@ typedef enum sumi__family { SUMI__FAMILY_SD1, SUMI__FAMILY_SD2 } sumi__family;
 
 typedef struct sumi__model_options {
   sumi_prediction prediction; /* SUMI_PREDICTION_AUTO: as the checkpoint says or its family has it */
+  sumi_family family;         /* AUTO: as the checkpoint's tensors tell */
   const char *config_folder;  /* NULL, or a folder in diffusers' layout whose configurations hold for a single file */
+  const char *vae;            /* NULL, or a file or folder whose autoencoder takes the place of the checkpoint's own */
 } sumi__model_options;
 
 /* An open checkpoint. Immutable, and so usable from several threads. */

@@ -71,25 +71,34 @@ static sumi_status open_weights(sumi__model *m, const char *folder, const char *
                     stems[0]);
 }
 
-static void rename_source(sumi__renamed_source *r, const sumi__model *m, const sumi__checkpoint *file,
+static void rename_source(sumi__renamed_source *r, const sumi__model *m, const sumi__tensor_source *file,
                           bool (*find)(const sumi__tensor_source *, const char *, sumi__tensor_view *)) {
-  r->of = sumi__checkpoint_source(file);
+  r->of = file;
   r->source = (sumi__tensor_source){r->of->path, find};
   r->model = m;
 }
 
-sumi_status sumi__folder_open(sumi_context *ctx, const char *folder, sumi__model *m) {
+static const char *const networks[] = {"diffusion_pytorch_model", NULL};
+
+sumi_status sumi__folder_vae_open(sumi__model *m, const char *folder, sumi__checkpoint **out) {
+  return open_weights(m, folder, ".", networks, out);
+}
+
+void sumi__folder_vae_source(const sumi__tensor_source *file, sumi__model *m) {
+  rename_source(&m->files->vae, m, file, find_vae);
+}
+
+sumi_status sumi__folder_open(sumi_context *ctx, const char *folder, bool with_vae, sumi__model *m) {
   sumi_status status = SUMI_OK;
-  static const char *const networks[] = {"diffusion_pytorch_model", NULL}, *const texts[] = {"model", "pytorch_model",
-                                                                                             NULL};
+  static const char *const texts[] = {"model", "pytorch_model", NULL};
   sumi__model_files *f = m->files;
   (void)ctx;
   SUMI_TRY(open_weights(m, folder, "unet", networks, &f->files[0]));
-  SUMI_TRY(open_weights(m, folder, "vae", networks, &f->files[1]));
+  if (with_vae) SUMI_TRY(open_weights(m, folder, "vae", networks, &f->files[1]));
   SUMI_TRY(open_weights(m, folder, "text_encoder", texts, &f->files[2]));
-  rename_source(&f->unet, m, f->files[0], find_unet);
-  rename_source(&f->vae, m, f->files[1], find_vae);
-  rename_source(&f->text, m, f->files[2], find_text);
+  rename_source(&f->unet, m, sumi__checkpoint_source(f->files[0]), find_unet);
+  if (with_vae) rename_source(&f->vae, m, sumi__checkpoint_source(f->files[1]), find_vae);
+  rename_source(&f->text, m, sumi__checkpoint_source(f->files[2]), find_text);
 done:
   return status;
 }

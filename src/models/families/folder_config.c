@@ -2,6 +2,7 @@
  * or have one value in every model of these families; those whose other values would change the network are checked. */
 #include "models/families/files.h"
 
+#include "io/file.h"
 #include "io/json.h"
 #include "io/text.h"
 
@@ -216,13 +217,13 @@ done:
 
 /* ---- The autoencoder ---- */
 
-static sumi_status read_vae(sumi_context *ctx, const char *folder, sumi__autoencoder_kl_config *c) {
+static sumi_status read_vae(sumi_context *ctx, const char *folder, const char *name, sumi__autoencoder_kl_config *c) {
   sumi_status status = SUMI_OK;
   reader r;
   int64_t groups = 32;
   bool ignored[SUMI__VAE_LEVELS_MAX];
   *c = sumi__autoencoder_kl_f8();
-  SUMI_TRY(open_config(&r, ctx, folder, "vae/config.json"));
+  SUMI_TRY(open_config(&r, ctx, folder, name));
   SUMI_TRY(expect(&r, "_class_name", "AutoencoderKL"));
   SUMI_TRY(expect(&r, "act_fn", "silu"));
   SUMI_TRY(get_widths(&r, SUMI__VAE_LEVELS_MAX, &c->levels, c->block_out_channels));
@@ -246,6 +247,10 @@ static sumi_status read_vae(sumi_context *ctx, const char *folder, sumi__autoenc
 done:
   sumi__json_free(r.json);
   return status;
+}
+
+sumi_status sumi__folder_vae_config(sumi_context *ctx, const char *folder, sumi__autoencoder_kl_config *out) {
+  return read_vae(ctx, folder, "config.json", out);
 }
 
 /* ---- The text encoder ---- */
@@ -357,10 +362,13 @@ done:
   return status;
 }
 
-sumi_status sumi__folder_configs(sumi_context *ctx, const char *folder, sumi__model *m) {
+sumi_status sumi__folder_configs(sumi_context *ctx, const char *folder, bool with_vae, sumi__model *m) {
   sumi_status status = SUMI_OK;
   SUMI_TRY(read_unet(ctx, folder, &m->unet));
-  SUMI_TRY(read_vae(ctx, folder, &m->vae));
+  char path[SUMI__MODEL_PATH_MAX];
+  snprintf(path, sizeof path, "%s/vae/config.json", folder);
+  m->vae = sumi__autoencoder_kl_f8();
+  if (with_vae || sumi__file_exists(path)) SUMI_TRY(read_vae(ctx, folder, "vae/config.json", &m->vae));
   SUMI_TRY(read_text(ctx, folder, &m->text));
   SUMI_TRY(read_schedule(ctx, folder, m));
   m->family = m->text.hidden_act == SUMI__CLIP_QUICK_GELU ? SUMI__FAMILY_SD1 : SUMI__FAMILY_SD2;

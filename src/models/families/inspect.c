@@ -155,7 +155,9 @@ sumi_status sumi_model_inspect(sumi_context *ctx, const char *path, const sumi_m
   in->ctx = ctx;
   sumi__arena_init(&in->arena, ctx);
   const sumi__model_options chosen = {.prediction = options ? options->prediction : SUMI_PREDICTION_AUTO,
-                                      .config_folder = options ? options->config_folder : NULL};
+                                      .config_folder = options ? options->config_folder : NULL,
+                                      .family = options ? options->family : SUMI_FAMILY_AUTO,
+                                      .vae = options ? options->vae : NULL};
   SUMI_TRY(sumi__model_open(ctx, path, &chosen, &it.model));
   describe(it.model, in);
   for (int p = 0; p < SUMI__PARTS; p++) {

@@ -20,11 +20,13 @@ static sumi_status find_tokenizer(sumi__model *m, const char *folder) {
   return m->tokenizer_folder ? SUMI_OK : SUMI_NO_MEMORY;
 }
 
-static sumi_status open_folder(sumi__model *m) {
+static sumi_status open_folder(sumi__model *m, const sumi__model_options *options) {
   sumi_status status = SUMI_OK;
   m->layout = "diffusers";
-  SUMI_TRY(sumi__folder_configs(m->ctx, m->path, m));
-  SUMI_TRY(sumi__folder_open(m->ctx, m->path, m));
+  SUMI_TRY(sumi__folder_configs(m->ctx, m->path, !options->vae, m));
+  SUMI_TRY(sumi__folder_open(m->ctx, m->path, !options->vae, m));
+  if (options->family != SUMI_FAMILY_AUTO)
+    m->family = options->family == SUMI_FAMILY_SD2 ? SUMI__FAMILY_SD2 : SUMI__FAMILY_SD1;
   SUMI_TRY(find_tokenizer(m, m->path));
 done:
   return status;
@@ -35,10 +37,10 @@ static sumi_status open_file(sumi__model *m, const sumi__model_options *options)
   m->layout = "CompVis";
   SUMI_TRY(sumi__checkpoint_open(m->ctx, m->path, &m->files->files[0]));
   const sumi__tensor_source *file = sumi__checkpoint_source(m->files->files[0]);
-  SUMI_TRY(sumi__compvis_configs(m->ctx, file, m));
+  SUMI_TRY(sumi__compvis_configs(m->ctx, file, options->family, m));
   if (options->config_folder) {
     const sumi__family family = m->family; /* by the names of its text encoder's tensors */
-    SUMI_TRY(sumi__folder_configs(m->ctx, options->config_folder, m));
+    SUMI_TRY(sumi__folder_configs(m->ctx, options->config_folder, !options->vae, m));
     SUMI_TRY(find_tokenizer(m, options->config_folder));
     m->family = family;
   }
@@ -52,7 +54,9 @@ static void name_config(const sumi__model *m, const sumi__model_options *options
                         size_t room) {
   const bool is_folder = strcmp(m->layout, "diffusers") == 0;
   const char *folder = is_folder ? m->path : options->config_folder;
-  if (folder)
+  if (part == SUMI__PART_VAE && options->vae)
+    snprintf(out, room, "%s", options->vae);
+  else if (folder)
     snprintf(out, room, "%s/%s/config.json", folder, sumi__part_folder(part));
   else
     snprintf(out, room, "%s: the shapes of its tensors: %s", m->path, sumi__part_folder(part));
@@ -123,9 +127,11 @@ sumi_status sumi__model_open(sumi_context *ctx, const char *path, const sumi__mo
   m->files = sumi__alloc_zero(ctx, sizeof *m->files);
   SUMI_TRY(m->path && m->files ? SUMI_OK : SUMI_NO_MEMORY);
   SUMI_CHECK(ctx, sumi__file_exists(path), SUMI_NOT_FOUND, "%s: there is no such file or folder", path);
-  SUMI_TRY(sumi__is_directory(path) ? open_folder(m) : open_file(m, options ? options : &none));
-  SUMI_TRY(finish(m, options ? options : &none));
-  SUMI_TRY(check_limits(m, options ? options : &none));
+  if (!options) options = &none;
+  SUMI_TRY(sumi__is_directory(path) ? open_folder(m, options) : open_file(m, options));
+  if (options->vae) SUMI_TRY(sumi__vae_replace(m, options->vae));
+  SUMI_TRY(finish(m, options));
+  SUMI_TRY(check_limits(m, options));
   *out = m;
   m = NULL;
 done:
