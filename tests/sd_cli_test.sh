@@ -45,6 +45,20 @@ grep -q 'WebP, 24 x 16' out.txt || fail "b.webp is: $(cat out.txt)"
 run 0 '' "$sumi" inpaint -m "$model" -q --steps 4 -i a.png --mask again.png --overlay -p x -o c.png
 run 0 '' "$sumi" encode -m "$model" -q -i a.png -o encoded.safetensors --channels channels.png
 run 0 '' "$sumi" decode -m "$model" -q -i encoded.safetensors -o decoded.png
+run 0 '' "$sumi" decode -m "$model" -q -i steps/0000-step-0002.safetensors -o of-step.png
+run 0 '' "$sumi" decode -m "$model" -q -i latents.safetensors -o of-latents.png
+[ -s of-latents-0002.png ] || fail 'decode made no picture of the third latents'
+run 0 '' "$sumi" embed -m "$model" -p 'an (owl:1.2) AND an otter' -o owl.safetensors
+grep -q 'only the first of 2 parts' err.txt || fail "embed said nothing of what it left out: $(cat err.txt)"
+run 0 '' "$sumi" unet -m "$model" -q --latents encoded.safetensors --embedding owl.safetensors -t 300 -o eps.safetensors
+run 0 '' "$sumi" img2img -m "$model" -q --steps 2 -i of-step-0001.png -W 24 -p x --seed -1 -o any.png # 24 x 24
+run 0 '' "$sumi" inspect any.png
+grep -q 'PNG, 24 x 24' out.txt || fail "any.png is: $(cat out.txt)"
+run 2 'are one file' "$sumi" txt2img $small -o one.png --animation ./one.png
+run 6 'cannot be made' "$sumi" txt2img $small --save-steps a.png/steps
+run 0 '' "$sumi" help txt2img
+grep -q 'also: Euler a' out.txt || fail "help has no other names of samplers"
+run 2 'is `txt2img` meant' "$sumi" txt2im
 run 0 '' "$sumi" noise -m "$model" -q -i a.png -t 300 -o noised.png
 run 0 '' "$sumi" embed -m "$model" -q -p otter -o embedded.safetensors
 

@@ -103,6 +103,9 @@ sumi_prediction cli_prediction(const char *name); /* auto, eps, v, x0 */
  * have, separated by one space ("png"); a device or pipe may have any. Prints a complaint that begins with `option`.
  * INVALID (no name, "-", another extension), IO (a folder that is missing or may not be written into). */
 sumi_status cli_check_output(const cli *c, const char *option, const char *path, const char *endings);
+/* Of `count` files the i-th: the path itself, or out-0000.png, out-0001.png, ... */
+sumi_status cli_numbered_path(const cli *c, const char *path, int64_t i, int64_t count, char *out, size_t room);
+
 /* Whether two paths name the same file, be it there or not. */
 bool cli_same_file(const char *a, const char *b);
 

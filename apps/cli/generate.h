@@ -42,7 +42,8 @@ sumi_precision cli_precision(const cli_model *model);
 sumi_codec_options cli_codec(const cli_model *model);
 
 /* A picture as floats (height, width, 3) in [0, 1]; grey is spread, transparency dropped. To be freed. A width or
- * height above 0 is what it is resized to; both become its size. */
+ * height above 0 is what it is resized to, the other one in proportion; with neither the sides are made multiples of 8.
+ * Both become its size. */
 sumi_status cli_read_rgb(const cli *c, const char *path, int64_t *width, int64_t *height, float **out);
 /* (height, width, 3) floats in [0, 1] as a file of the kind that its name tells. quality: of JPEG and WebP, 0 for 90.
  */

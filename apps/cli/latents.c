@@ -106,30 +106,45 @@ static const arguments decode_defaults = {.model = CLI_MODEL_DEFAULTS, .out = "d
 static const cli_option decode_options[] = {
     CLI_MODEL_OPTIONS(arguments, model),
     {"in", 'i', CLI_TEXT, offsetof(arguments, in), "FILE",
-     "safetensors with f32 `latents` (N C H W, as the U-Net knows them)", 0, 0, NULL},
-    {"out", 'o', CLI_TEXT, offsetof(arguments, out), "FILE", "the picture of the first of them", 0, 0, NULL},
+     "safetensors, f32, N C H W: `latents` as the U-Net knows them, or `x0` as --save-steps has it", 0, 0, NULL},
+    {"out", 'o', CLI_TEXT, offsetof(arguments, out), "FILE", "the picture; several are numbered", 0, 0, NULL},
     {"channels", 0, CLI_TEXT, offsetof(arguments, channels), "FILE", "a PNG of the latents' channels side by side", 0,
      0, NULL},
 };
 
-static sumi_status decode(cli_session *s, const arguments *a, const sumi_safetensors_tensor *t) {
-  const sumi_codec_options codec = cli_codec(&a->model);
+static sumi_status check_latents(const cli_session *s, const arguments *a, const sumi_safetensors_tensor *t) {
   const int64_t channels = s->info.latent_channels;
   if (t->rank != 4 || t->dims[0] < 1 || t->dims[1] != channels || strcmp(t->dtype, "F32") != 0)
-    return cli_fail(s->c, SUMI_MISMATCH, "%s: `latents` are not f32 of shape [N, %lld, H, W]", a->in,
+    return cli_fail(s->c, SUMI_MISMATCH, "%s: `%s` is not f32 of shape [N, %lld, H, W]", a->in, t->name,
                     (long long)channels);
-  const int64_t h = t->dims[2], w = t->dims[3], factor = s->info.factor;
+  const int64_t h = t->dims[2], w = t->dims[3];
   if (h < 1 || w < 1 || h > 8192 || w > 8192)
     return cli_fail(s->c, SUMI_INVALID, "%s: latents of %lld x %lld", a->in, (long long)h, (long long)w);
+  return SUMI_OK;
+}
+
+/* The i-th of the file's latents; `latents` and `picture` have room for one. */
+static sumi_status decode_one(cli_session *s, const arguments *a, const sumi_safetensors_tensor *t, int64_t i,
+                              float *latents, float *picture) {
+  char path[4096];
+  const sumi_codec_options codec = cli_codec(&a->model);
+  const int64_t h = t->dims[2], w = t->dims[3], count = t->dims[1] * h * w, factor = s->info.factor;
+  memcpy(latents, (const char *)t->data + (size_t)(i * count) * sizeof *latents, (size_t)count * sizeof *latents);
+  sumi_status status = cli_numbered_path(s->c, a->out, i, t->dims[0], path, sizeof path);
+  if (status == SUMI_OK) status = cli_report(s->c, sumi_session_decode(s->session, latents, 1, h, w, &codec, picture));
+  if (status == SUMI_OK) status = cli_write_rgb(s->c, path, picture, w * factor, h * factor, NULL, 0);
+  if (status == SUMI_OK) printf("%s\n", path);
+  return status;
+}
+
+static sumi_status decode(cli_session *s, const arguments *a, const sumi_safetensors_tensor *t) {
+  sumi_status status = check_latents(s, a, t);
+  if (status != SUMI_OK) return status;
+  const int64_t channels = t->dims[1], h = t->dims[2], w = t->dims[3], factor = s->info.factor;
   float *latents = malloc((size_t)(channels * h * w) * sizeof *latents);
   float *picture = malloc((size_t)(h * w * factor * factor * 3) * sizeof *picture);
-  sumi_status status = latents && picture ? SUMI_OK : out_of_memory(s->c);
-  if (status == SUMI_OK) {
-    memcpy(latents, t->data, (size_t)(channels * h * w) * sizeof *latents);
-    status = cli_report(s->c, sumi_session_decode(s->session, latents, 1, h, w, &codec, picture));
-  }
-  if (status == SUMI_OK) status = cli_write_rgb(s->c, a->out, picture, w * factor, h * factor, NULL, 0);
-  if (status == SUMI_OK) printf("%s\n", a->out);
+  status = latents && picture ? SUMI_OK : out_of_memory(s->c);
+  for (int64_t i = 0; i < t->dims[0] && status == SUMI_OK; i++) status = decode_one(s, a, t, i, latents, picture);
   if (status == SUMI_OK && a->channels) status = save_channels(s->c, a->channels, latents, channels, h, w);
   free(latents);
   free(picture);
@@ -144,7 +159,8 @@ static sumi_status run_decode(cli *c, const void *arguments_, int operand_count,
   sumi_status status = require(c, a->in, "--in");
   if (status == SUMI_OK) status = cli_report(c, sumi_safetensors_open(c->context, a->in, &file));
   const sumi_safetensors_tensor *t = status == SUMI_OK ? sumi_safetensors_find(file, "latents") : NULL;
-  if (status == SUMI_OK && !t) status = cli_fail(c, SUMI_NOT_FOUND, "%s: there is no tensor `latents`", a->in);
+  if (status == SUMI_OK && !t) t = sumi_safetensors_find(file, "x0");
+  if (status == SUMI_OK && !t) status = cli_fail(c, SUMI_NOT_FOUND, "%s: there is no tensor `latents` or `x0`", a->in);
   if (status == SUMI_OK) status = cli_session_open(&s, c, &a->model);
   if (status == SUMI_OK) status = decode(&s, a, t);
   sumi_safetensors_close(file);
@@ -180,6 +196,16 @@ static sumi_status embed(cli_session *s, const arguments *a, const int32_t *ids)
   return status;
 }
 
+static void tell_what_is_left_out(const cli *c, const sumi_prompt *prompt) {
+  const sumi_prompt_part *part = &prompt->stages[0].parts[0];
+  bool weighted = false;
+  for (int i = 0; i < SUMI_CHUNK_TOKENS; i++) weighted = weighted || part->chunks[0].weights[i] != 1.0f;
+  if (prompt->stages[0].part_count > 1)
+    cli_note(c, "only the first of %zu parts is embedded", prompt->stages[0].part_count);
+  if (part->chunk_count > 1) cli_note(c, "only the first of %zu chunks is embedded", part->chunk_count);
+  if (weighted) cli_note(c, "weights are not applied");
+}
+
 static sumi_status run_embed(cli *c, const void *arguments_, int operand_count, char **operands) {
   (void)operand_count, (void)operands;
   const arguments *a = arguments_;
@@ -190,6 +216,7 @@ static sumi_status run_embed(cli *c, const void *arguments_, int operand_count, 
   if (status == SUMI_OK)
     status =
         cli_report(c, sumi_prompt_parse(sumi_engine_tokenizer(s.engine), c->context, a->prompt, &options, &prompt));
+  if (status == SUMI_OK) tell_what_is_left_out(c, prompt);
   if (status == SUMI_OK) status = embed(&s, a, prompt->stages[0].parts[0].chunks[0].ids);
   sumi_prompt_free(c->context, prompt);
   cli_session_close(&s);

@@ -83,6 +83,39 @@ static bool is_group(const char *word) {
   return false;
 }
 
+/* How many letters have to be changed, put in or left out to make one word of the other (Levenshtein's distance). */
+static size_t distance(const char *a, const char *b) {
+  enum { MOST = 32 };
+  size_t row[MOST + 1];
+  const size_t n = strlen(a), m = strlen(b);
+  if (n > MOST || m > MOST) return MOST;
+  for (size_t k = 0; k <= m; k++) row[k] = k;
+  for (size_t i = 1; i <= n; i++) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t k = 1; k <= m; k++) {
+      const size_t changed = diagonal + (a[i - 1] != b[k - 1]);
+      const size_t other = (row[k - 1] < row[k] ? row[k - 1] : row[k]) + 1;
+      diagonal = row[k];
+      row[k] = changed < other ? changed : other;
+    }
+  }
+  return row[m];
+}
+
+/* The command that was perhaps meant, or NULL. */
+static const char *nearest_command(const char *word) {
+  const char *nearest = NULL;
+  size_t least = 3;
+  for (size_t i = 0; i < cli_command_count; i++) {
+    const size_t far = distance(word, cli_commands[i]->name);
+    if (far >= least) continue;
+    least = far;
+    nearest = cli_commands[i]->name;
+  }
+  return nearest;
+}
+
 /* No such command: help where it was asked for, else a complaint. Returns the exit code. */
 static int without_command(const cli *c, int argc, char **argv) {
   const bool asks = argc > 0 && (!strcmp(argv[argc - 1], "--help") || !strcmp(argv[argc - 1], "-h"));
@@ -100,6 +133,9 @@ static int without_command(const cli *c, int argc, char **argv) {
     printf("sumi %s\n", sumi_version());
     return SUMI_OK;
   }
+  const char *meant = argc > 0 ? nearest_command(argv[0]) : NULL;
+  if (meant)
+    return (int)cli_fail(c, SUMI_INVALID, "unknown command `%s`; is `%s` meant? See `sumi --help`", argv[0], meant);
   if (argc > 0) return (int)cli_fail(c, SUMI_INVALID, "unknown command `%s`; see `sumi --help`", argv[0]);
   print_usage(stderr);
   return SUMI_INVALID;
@@ -143,8 +179,17 @@ static sumi_status run_command(cli *c, const cli_command *command, const void *a
   return status;
 }
 
+/* `sumi help COMMAND` is `sumi COMMAND --help`. */
+static void turn_help_round(int argc, char **argv) {
+  static char option[] = "--help";
+  if (argc < 3 || strcmp(argv[1], "help") != 0) return;
+  for (int i = 1; i + 1 < argc; i++) argv[i] = argv[i + 1];
+  argv[argc - 1] = option;
+}
+
 int main(int argc, char **argv) {
   cli c = {.winograd = "careful"};
+  turn_help_round(argc, argv);
   int words = 0, operand_count = 0, exit_code = SUMI_OK;
   const cli_command *command = argc > 1 ? find_command(argc - 1, argv + 1, &words) : NULL;
   if (!command) return without_command(&c, argc - 1, argv + 1);

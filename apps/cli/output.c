@@ -60,3 +60,11 @@ bool cli_same_file(const char *a, const char *b) {
   return stat(folder[0], &info[0]) == 0 && stat(folder[1], &info[1]) == 0 && info[0].st_dev == info[1].st_dev &&
          info[0].st_ino == info[1].st_ino;
 }
+
+sumi_status cli_numbered_path(const cli *c, const char *path, int64_t i, int64_t count, char *out, size_t room) {
+  const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+  const int stem = dot ? (int)(dot - path) : (int)strlen(path);
+  const int n = count == 1 ? snprintf(out, room, "%s", path)
+                           : snprintf(out, room, "%.*s-%04lld%s", stem, path, (long long)i, path + stem);
+  return n > 0 && (size_t)n < room ? SUMI_OK : cli_fail(c, SUMI_INVALID, "%s: the path is too long", path);
+}

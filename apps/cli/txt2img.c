@@ -1,11 +1,15 @@
 /* sumi txt2img, img2img and inpaint: pictures from words. */
+#define _DEFAULT_SOURCE /* getentropy */
 #include "watch.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 typedef struct arguments {
   cli_model model;
@@ -31,6 +35,7 @@ static const arguments defaults = {.model = CLI_MODEL_DEFAULTS,
                                    .quality = 90,
                                    .guidance = 7.5,
                                    .image_guidance = 1.5,
+                                   .eta = NAN,
                                    .s_noise = 1.0,
                                    .strength = NAN};
 #define LARGEST_SEED 9007199254740992.0
@@ -44,7 +49,7 @@ static const arguments defaults = {.model = CLI_MODEL_DEFAULTS,
   {"quality", 0, CLI_INT, offsetof(arguments, quality), "N", "of a JPEG or WebP", 1, 100, NULL},                       \
   {"count", 0, CLI_INT, offsetof(arguments, count), "N", "pictures, with seeds from SEED up", 1, 65536, NULL},         \
   {"batch", 0, CLI_INT, offsetof(arguments, batch), "N", "pictures worked on at once", 1, 64, NULL},                   \
-  {"seed", 0, CLI_INT, offsetof(arguments, seed), "N", "decides all noise", 0, LARGEST_SEED, NULL},                    \
+  {"seed", 0, CLI_INT, offsetof(arguments, seed), "N", "decides all noise; -1: any", -1, LARGEST_SEED, NULL},                    \
   {"noise", 0, CLI_CHOICE, offsetof(arguments, noise), NULL,                                                           \
    "torch's generator for each picture, or one for the batch as in diffusers, or Philox as on a GPU", 0, 0,            \
    "each batch philox"},                                                                                               \
@@ -64,15 +69,14 @@ static const arguments defaults = {.model = CLI_MODEL_DEFAULTS,
   {"emphasis", 0, CLI_CHOICE, offsetof(arguments, emphasis), NULL, "what (weights:1.2) do", 0, 0,                      \
    "original no-norm interpolate ignore none"},                                                                        \
   {"plain-prompt", 0, CLI_FLAG, offsetof(arguments, plain), NULL, "no syntax in prompts", 0, 0, NULL},                 \
-  {"eta", 0, CLI_REAL, offsetof(arguments, eta), "X", "noise of ddim and ancestral samplers; 0: their own, negative: none", \
-   -1, 10, NULL},                                                                                                      \
+  {"eta", 0, CLI_REAL, offsetof(arguments, eta), "X", "noise of ddim, ancestral and SDE samplers; 0: none", 0, 10, NULL},                                                                                                      \
   {"s-noise", 0, CLI_REAL, offsetof(arguments, s_noise), "X", "factor on added noise", 0, 10, NULL},                   \
   {"s-churn", 0, CLI_REAL, offsetof(arguments, s_churn), "X", "of euler, heun and dpm2", 0, 1000, NULL},               \
   {"preview", 0, CLI_TEXT, offsetof(arguments, preview), "FILE", "a small PNG, replaced after each step", 0, 0, NULL}, \
   {"save-steps", 0, CLI_TEXT, offsetof(arguments, save_steps), "FOLDER",                                               \
    "the latents and the predicted picture after each step", 0, 0, NULL},                                               \
   {"animation", 0, CLI_TEXT, offsetof(arguments, animation), "FILE",                                                   \
-   "an animated PNG of the predicted pictures", 0, 0, NULL},                                                           \
+   "an animated PNG of the first one's predicted pictures", 0, 0, NULL},                                                           \
   {"latents", 0, CLI_TEXT, offsetof(arguments, latents), "FILE", "the latents of what is done, as safetensors", 0, 0,  \
    NULL},                                                                                                              \
   {"keep", 0, CLI_FLAG, offsetof(arguments, keep), NULL,                                                               \
@@ -107,15 +111,21 @@ static const cli_option inpaint_options[] = {
      "mask each predicted picture, as AUTOMATIC1111, instead of each step", 0, 0, NULL},
 };
 
+static void print_name(const char *name, const char *title, const char *const *aliases) {
+  printf("  %-20s %s\n", name, title);
+  for (size_t i = 0; aliases && aliases[i]; i++) printf("%s%s", i ? ", " : "                       also: ", aliases[i]);
+  if (aliases && aliases[0]) printf("\n");
+}
+
 static void print_names(void) {
   printf("\nSamplers, with other tools' names for them:\n");
   for (size_t i = 0; i < sumi_sampler_count(); i++) {
     const sumi_sampler_info *s = sumi_sampler_at(i);
-    if (s->latent) printf("  %-20s %s\n", s->name, s->title);
+    if (s->latent) print_name(s->name, s->title, s->aliases);
   }
   printf("\nSchedules:\n");
   for (size_t i = 0; i < sumi_schedule_count(); i++)
-    printf("  %-20s %s\n", sumi_schedule_at(i)->name, sumi_schedule_at(i)->title);
+    print_name(sumi_schedule_at(i)->name, sumi_schedule_at(i)->title, sumi_schedule_at(i)->aliases);
 }
 
 /* ---- A job ---- */
@@ -133,15 +143,6 @@ typedef struct job {
 
 /* ---- What is kept ---- */
 
-/* otter.png, or otter-0000.png, otter-0001.png, ... */
-static sumi_status path_of(const job *j, int64_t i, char *out, size_t room) {
-  const char *name = j->a->out, *dot = strrchr(name, '.');
-  const int stem = dot && !strchr(dot, '/') ? (int)(dot - name) : (int)strlen(name);
-  const int n = j->a->count == 1 ? snprintf(out, room, "%s", name)
-                                 : snprintf(out, room, "%.*s-%04lld%s", stem, name, (long long)i, name + stem);
-  return n > 0 && (size_t)n < room ? SUMI_OK : cli_fail(j->c, SUMI_INVALID, "--out: the path is too long");
-}
-
 /* The picture with the original's pixels outside of the mask, into `out`. */
 static const float *put_back(const job *j, const float *picture, float *out) {
   for (int64_t p = 0; p < j->how.width * j->how.height; p++)
@@ -152,7 +153,7 @@ static const float *put_back(const job *j, const float *picture, float *out) {
 static sumi_status save_picture(job *j, int64_t i, const float *picture) {
   char path[4096], *text = NULL;
   if (j->overlaid) picture = put_back(j, picture, j->overlaid);
-  sumi_status status = path_of(j, i, path, sizeof path);
+  sumi_status status = cli_numbered_path(j->c, j->a->out, i, j->a->count, path, sizeof path);
   if (status == SUMI_OK) status = cli_report(j->c, sumi_session_note(j->s.session, &j->how, i, &text));
   if (status == SUMI_OK)
     status = cli_write_rgb(j->c, path, picture, j->how.width, j->how.height, text, (int)j->a->quality);
@@ -220,7 +221,7 @@ static void fill(job *j) {
       .schedule = {.schedule = a->schedule,
                    .convention = (sumi_convention)choice(a->convention, conventions),
                    .spacing = (sumi_spacing)choice(a->spacing, spacings)},
-      .sampler_options = {.eta = a->eta, .s_noise = or_none(a->s_noise), .s_churn = a->s_churn},
+      .sampler_options = {.eta = or_none(a->eta), .s_noise = or_none(a->s_noise), .s_churn = a->s_churn},
       .guidance = a->guidance,
       .guidance_rescale = a->rescale,
       .clip_skip = (int)a->clip_skip,
@@ -251,6 +252,12 @@ static sumi_status read_grey(const job *j, const char *path, const char *what, f
   return SUMI_OK;
 }
 
+static bool is_black(const float *mask, int64_t pixels) {
+  for (int64_t p = 0; p < pixels; p++)
+    if (mask[p] >= 0.5f) return false;
+  return true;
+}
+
 static sumi_status read_pictures(job *j, bool wants_mask) {
   const arguments *a = j->a;
   if (!a->init) return cli_fail(j->c, SUMI_INVALID, "--init FILE is missing: which picture to begin with?");
@@ -258,6 +265,8 @@ static sumi_status read_pictures(job *j, bool wants_mask) {
   sumi_status status = cli_read_rgb(j->c, a->init, &j->how.width, &j->how.height, &j->init);
   if (status == SUMI_OK && a->mask) status = read_grey(j, a->mask, "mask", &j->mask);
   if (status == SUMI_OK && a->depth) status = read_grey(j, a->depth, "depth", &j->depth);
+  if (status == SUMI_OK && j->mask && is_black(j->mask, j->how.width * j->how.height))
+    cli_note(j->c, "%s: the mask is black throughout, so nothing is made anew", a->mask);
   j->how.init = j->init;
   j->how.mask = j->mask;
   j->how.depth = j->depth;
@@ -286,7 +295,7 @@ static void print_times(const job *j) {
   cli_note(j->c, "load %.2f s, text %.2f s, %s%.3f s a step, decode %.2f s, peak memory %.2f GB, seed %lld",
            j->s.seconds, w->text_seconds, j->a->init ? "encode, " : "",
            w->steps_done ? w->sampled / w->steps_done : 0.0, w->decode_seconds, (double)usage.ru_maxrss / 1e6,
-           (long long)j->a->seed);
+           (long long)j->how.seed);
 }
 
 static sumi_status generate(job *j) {
@@ -306,18 +315,43 @@ static sumi_status generate(job *j) {
   return status;
 }
 
+static sumi_status make_folder(const cli *c, const char *option, const char *path) {
+  if ((mkdir(path, 0777) != 0 && errno != EEXIST) || access(path, W_OK | X_OK) != 0)
+    return cli_fail(c, SUMI_IO, "%s: %s: cannot be made, or written into: %s", option, path, strerror(errno));
+  return SUMI_OK;
+}
+
 /* What would else be found out after the work. */
 static sumi_status check_outputs(const cli *c, const arguments *a) {
-  sumi_status status = cli_check_output(c, "--out", a->out, "png jpg jpeg webp");
-  if (status == SUMI_OK && a->preview) status = cli_check_output(c, "--preview", a->preview, "png");
-  if (status == SUMI_OK && a->animation) status = cli_check_output(c, "--animation", a->animation, "png");
-  if (status == SUMI_OK && a->latents) status = cli_check_output(c, "--latents", a->latents, "safetensors");
-  return status;
+  const struct {
+    const char *option, *path, *endings;
+  } files[] = {{"--out", a->out, "png jpg jpeg webp"},
+               {"--preview", a->preview, "png"},
+               {"--animation", a->animation, "png"},
+               {"--latents", a->latents, "safetensors"}};
+  sumi_status status = SUMI_OK;
+  for (size_t i = 0; i < sizeof files / sizeof *files && status == SUMI_OK; i++) {
+    if (!files[i].path) continue;
+    status = cli_check_output(c, files[i].option, files[i].path, files[i].endings);
+    for (size_t k = 0; k < i && status == SUMI_OK; k++)
+      if (files[k].path && cli_same_file(files[k].path, files[i].path))
+        status =
+            cli_fail(c, SUMI_INVALID, "%s and %s are one file, %s", files[k].option, files[i].option, files[i].path);
+  }
+  return status == SUMI_OK && a->save_steps ? make_folder(c, "--save-steps", a->save_steps) : status;
+}
+
+/* A seed of -1 is any; it is printed at the end, and stands in the picture's note. */
+static int64_t some_seed(void) {
+  uint32_t seed = 0;
+  if (getentropy(&seed, sizeof seed) != 0) seed = (uint32_t)(cli_seconds() * 1e6);
+  return (int64_t)seed;
 }
 
 static sumi_status run(cli *c, const arguments *a, bool wants_init, bool wants_mask) {
   job j = {.c = c, .a = a};
   fill(&j);
+  if (a->seed < 0) j.how.seed = (uint64_t)some_seed();
   sumi_status status = check_outputs(c, a);
   if (status == SUMI_OK && wants_init) status = read_pictures(&j, wants_mask);
   if (status == SUMI_OK) status = cli_session_open(&j.s, c, &a->model);

@@ -1,9 +1,7 @@
 #include "watch.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 /* ---- What a step leaves behind ---- */
 
@@ -62,8 +60,6 @@ static sumi_status save_predicted(cli_watch *w, const sumi_generation_progress *
 static sumi_status save_step(cli_watch *w, const sumi_generation_progress *at) {
   sumi_status status = SUMI_OK;
   if (w->preview) status = save_preview(w, at);
-  if (status == SUMI_OK && w->steps && mkdir(w->steps, 0777) != 0 && errno != EEXIST)
-    status = cli_fail(w->c, SUMI_IO, "%s: the folder cannot be made", w->steps);
   if (status == SUMI_OK && w->steps) status = save_latents(w, at);
   if (status == SUMI_OK && (w->steps || w->animation)) status = save_predicted(w, at);
   w->complained = status != SUMI_OK;
@@ -118,7 +114,10 @@ sumi_status cli_watch_end(cli_watch *w, sumi_status job) {
     cli_fail(w->c, job, "interrupted");
   else
     cli_report(w->c, job);
-  if (w->frames && job == SUMI_OK) status = cli_report(w->c, sumi_animation_finish(w->frames));
+  if (w->frames && job == SUMI_OK) {
+    status = cli_report(w->c, sumi_animation_finish(w->frames));
+    if (status == SUMI_OK) printf("%s\n", w->animation);
+  }
   sumi_animation_free(w->frames);
   w->frames = NULL;
   return status;

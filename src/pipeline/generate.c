@@ -64,6 +64,9 @@ static sumi_status make_schedule(job *j) {
     const double strength = sumi__generation_strength(&j->how);
     j->first = sumi__img2img_first(o.convention, j->how.steps, strength);
     if (strength == 0.0 || j->first >= j->how.steps) j->first = j->schedule.steps;
+    if (strength > 0.0 && j->first == j->schedule.steps)
+      sumi__log(j->s->ctx, SUMI_LOG_WARNING, "a strength of %g leaves none of %d steps: nothing is made anew", strength,
+                j->how.steps);
   }
 done:
   return status;
