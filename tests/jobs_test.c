@@ -375,6 +375,30 @@ static void models_see_depth(void **state) {
   close_drawn(&d);
 }
 
+/* Each picture of a batch has beside its latents what it has alone. */
+static void wider_models_work_in_batches(void **state) {
+  static drawn d;
+  static float depth[PIXELS], alone[3 * PIXELS], both[2][3 * PIXELS];
+  static const int channels[] = {5, 8, 9};
+  for (int k = 0; k < 3; k++) {
+    open_wider(&d, state, channels[k]);
+    memcpy(depth, sumi_safetensors_find(d.golden, "depth.map")->data, sizeof depth);
+    d.job.steps = 4;
+    d.job.init = d.init;
+    d.job.depth = channels[k] == 5 ? depth : NULL;
+    d.job.mask = channels[k] != 8 ? d.mask : NULL; /* which any model can have */
+    d.job.low_memory = true;
+    d.job.count = d.job.batch = 2;
+    assert_int_equal(sumi_session_generate(d.f.session, &d.job, both[0], NULL), SUMI_OK);
+    d.job.count = 1;
+    for (int i = 0; i < 2; i++, d.job.seed++) {
+      assert_int_equal(sumi_session_generate(d.f.session, &d.job, alone, NULL), SUMI_OK);
+      assert_near("a picture of a batch", both[i], alone, 3 * PIXELS, 1e-4);
+    }
+    close_drawn(&d);
+  }
+}
+
 /* Tiles overlap and are blended, so that a picture in tiles is nearly the whole one. */
 static void tiles_make_nearly_the_same_picture(void **state) {
   (void)state;
@@ -549,6 +573,7 @@ int main(void) {
       cmocka_unit_test(inpainting_models_see_the_hole),
       cmocka_unit_test(models_edit_by_instruction),
       cmocka_unit_test(models_see_depth),
+      cmocka_unit_test(wider_models_work_in_batches),
       cmocka_unit_test(tiles_make_nearly_the_same_picture),
       cmocka_unit_test(prompts_do_what_they_say),
       cmocka_unit_test(predicted_pictures_are_blended),

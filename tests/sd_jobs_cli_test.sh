@@ -82,6 +82,14 @@ run 2 'it needs a picture and its depth' "$sumi" img2img -m five --steps 4 -q -i
 run 2 'whole.png: the depth is 128 x 128' "$sumi" img2img -m five --steps 4 -q -i a.png --depth whole.png -o x.png
 run 2 'the model does not see depth' "$sumi" img2img $each -i a.png --depth m.png -o x.png
 
+# The same out of a single file.
+run 0 '' "$sumi" convert -q eight eight.safetensors
+for m in eight eight.safetensors; do
+  run 0 '' "$sumi" img2img -m $m --config eight --steps 4 --sampler euler --precision f32 -q -i a.png -p water -o edited.png \
+    --latents $m.latents.safetensors
+done
+same eight.latents.safetensors eight.safetensors.latents.safetensors 'a folder and a single file'
+
 # A model for inpainting, of 9 channels.
 "$make_tiny_sd" "$golden" 9 nine
 run 0 '' "$sumi" inpaint -m nine --steps 4 -q -i a.png -k m.png -p water --seed 6 -o nine.png
