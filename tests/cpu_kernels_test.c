@@ -201,6 +201,26 @@ static void test_attention(void **state) {
   }
 }
 
+/* Queries so long that weights are to be taken relative to the largest, beside ones so short that they need not; more
+ * keys than a tile has. The scores of the longest go to some hundreds. */
+static void build_sharp_attention(compare_graph *c, const void *arg) {
+  const sumi_dtype dtype = *(const sumi_dtype *)arg;
+  const float size = c->seed == 1 ? 0.1f : c->seed == 2 ? 4.0f : 60.0f;
+  sumi_tensor *q = compare_input(c, dtype, SUMI_SHAPE(1, 70, 2, 40), size, 0.1f);
+  sumi_tensor *k = compare_input(c, dtype, SUMI_SHAPE(1, 900, 2, 40), 1.0f, 0.0f);
+  sumi_tensor *v = compare_input(c, dtype, SUMI_SHAPE(1, 900, 2, 40), 1.0f, 0.5f);
+  sumi_graph_set_compute(c->g, dtype);
+  c->outputs[c->n_outputs++] = sumi_attention(c->g, q, k, v, NULL, 0.0f, false);
+}
+
+static void test_sharp_attention(void **state) {
+  (void)state;
+  for (uint32_t seed = 1; seed <= 3; seed++) {
+    compare_all("sharp attention", seed, build_sharp_attention, &(sumi_dtype){SUMI_F32}, 3e-4, 2e-5);
+    compare_all("sharp attention, bf16", seed, build_sharp_attention, &(sumi_dtype){SUMI_BF16}, 0.03, 0x1p-6);
+  }
+}
+
 /* ---- Pictures ---- */
 
 static void build_pictures(compare_graph *c, const void *arg) {
@@ -256,8 +276,9 @@ static void test_random(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_movement), cmocka_unit_test(test_rows),   cmocka_unit_test(test_attention),
-      cmocka_unit_test(test_pictures), cmocka_unit_test(test_random), cmocka_unit_test(test_reductions),
+      cmocka_unit_test(test_movement),        cmocka_unit_test(test_rows),     cmocka_unit_test(test_attention),
+      cmocka_unit_test(test_sharp_attention), cmocka_unit_test(test_pictures), cmocka_unit_test(test_random),
+      cmocka_unit_test(test_reductions),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,8 @@
 enum {
   VECTOR = 16,            /* the widest of all instruction sets */
   PANEL = 3 * VECTOR,     /* keys of a panel: whole panels for narrower vectors too */
-  TILE = 4 * PANEL,       /* scores of eight queries are 6 KB then */
+  TILE = 8 * PANEL,       /* scores of eight queries are 12 KB then */
+  TILE_UNITS = 1 << 16,   /* of a tile's keys and values: 256 KB, else half as many of them */
   BLOCK = 128,            /* queries of a job */
   PACKED_UNITS = 4 << 20, /* of keys and values at once: 16 MB */
   GRAD_TILE = 64,
@@ -48,7 +49,8 @@ static void destroy(sumi_context *ctx, void *state) { sumi__free(ctx, state); }
 /* A tile is a whole number of panels, or all keys in whole vectors where they are few. */
 static void cut_keys(sumi__attention_plan *p) {
   const int64_t keys = up(p->shape.keys, VECTOR);
-  p->tile = keys <= TILE ? keys : TILE;
+  const int64_t part = p->pairs ? 2 : 1, most = TILE * (p->units + p->padded / part) <= TILE_UNITS ? TILE : TILE / 2;
+  p->tile = sumi__min_i64(keys, most);
   p->tiles = (p->shape.keys + p->tile - 1) / p->tile;
   p->key_units = p->tiles * p->tile * p->units;
   p->value_units = p->tiles * p->tile * p->padded / (p->pairs ? 2 : 1);
@@ -62,18 +64,20 @@ static sumi_status prepare(sumi__prep *prep) {
   p->units = p->pairs ? p->shape.width / 2 : p->shape.width;
   p->padded = up(p->shape.width, VECTOR);
   p->half = p->pairs && p->padded - p->shape.width >= VECTOR / 2;
+  p->measures = !p->shape.has_mask && p->shape.keys > 4 * p->shape.width;
   cut_keys(p);
   const int64_t heads = p->shape.batch * p->shape.heads;
   p->heads_at_once = sumi__max_i64(prep->threads, PACKED_UNITS / (p->key_units + p->value_units));
   p->heads_at_once = sumi__min_i64(p->heads_at_once, heads);
+  p->length_units = up(p->heads_at_once * p->tiles, VECTOR);
   p->block = sumi__min_i64(BLOCK, up(p->shape.queries, 8));
   while (p->block > 32 && heads * ((p->shape.queries + p->block - 1) / p->block) < 2 * prep->threads)
     p->block = up(p->block / 2, 8);
   p->blocks = (p->shape.queries + p->block - 1) / p->block;
   /* queries, results, scores of eight, maxima and sums */
   p->worker_units = up(p->block * p->units, VECTOR) + p->block * p->padded + 8 * p->tile + 2 * up(p->block, VECTOR);
-  prep->scratch_bytes =
-      sizeof(float) * (size_t)(p->heads_at_once * (p->key_units + p->value_units) + prep->threads * p->worker_units);
+  prep->scratch_bytes = sizeof(float) * (size_t)(p->heads_at_once * (p->key_units + p->value_units) + p->length_units +
+                                                 prep->threads * p->worker_units);
   prep->state = p;
   return SUMI_OK;
 }

@@ -9,22 +9,29 @@
 
 #define LOG2_E 1.44269504f
 
+/* Where no weight can be beyond 2^60 or below 2^-60, by the lengths of queries and keys, they are taken as they are:
+ * nothing is gained by subtracting the largest score, in f32 or bf16, whose exponents go to 127. */
+#define SAFE_LOG2 60.0f
+
 /* What is packed now, and a worker's buffers. */
 typedef struct block {
   const float *keys, *values;
-  float *q;          /* (block, units) */
-  float *out;        /* (block, padded) */
-  float *scores;     /* (PANEL_ROWS, tile); then weights in place, bf16 ones in the first half of each row */
-  float *most, *sum; /* of each query */
-  bool scaled;       /* the scores are multiplied by the scale before all else */
-  float factor;      /* weight = 2^(factor (score - largest)) */
+  const float *lengths; /* the largest square of a key's length in each tile of each head */
+  float *q;             /* (block, units) */
+  float *out;           /* (block, padded) */
+  float *scores;        /* (PANEL_ROWS, tile); then weights in place, bf16 ones in the first half of each row */
+  float *most, *sum;    /* of each query */
+  bool safe;            /* no largest score is needed (SAFE_LOG2) */
+  bool scaled;          /* the scores are multiplied by the scale before all else */
+  float factor;         /* weight = 2^(factor (score - largest)) */
 } block;
 
 static block buffers(const sumi__call *c, int worker) {
   const sumi__attention_plan *p = c->state;
   float *packed = c->scratch;
   block b = {.keys = packed, .values = packed + p->heads_at_once * p->key_units};
-  b.q = packed + p->heads_at_once * (p->key_units + p->value_units) + worker * p->worker_units;
+  b.lengths = b.values + p->heads_at_once * p->value_units;
+  b.q = packed + p->heads_at_once * (p->key_units + p->value_units) + p->length_units + worker * p->worker_units;
   b.out = b.q + (p->block * p->units + 15) / 16 * 16;
   b.scores = b.out + p->block * p->padded;
   b.most = b.scores + 8 * p->tile;
@@ -32,6 +39,37 @@ static block buffers(const sumi__call *c, int worker) {
   b.scaled = p->shape.has_mask || p->shape.scale <= 0.0f;
   b.factor = b.scaled ? LOG2_E : LOG2_E * p->shape.scale;
   return b;
+}
+
+/* ---- Lengths ---- */
+
+/* The largest square of a length among `rows` vectors of the head's width. */
+static float longest(const sumi__attention_plan *p, const void *x, int64_t at, int64_t stride, int64_t rows) {
+  float most = 0.0f;
+  for (int64_t r = 0; r < rows; r++, at += stride) {
+    vf sum = vzero();
+    for (int64_t i = 0; i < p->shape.width; i += V) {
+      const int64_t n = sumi__min_i64(V, p->shape.width - i);
+      const vf v = n == V ? vload_as(x, p->shape.dtype, at + i) : vload_as_n(x, p->shape.dtype, at + i, n);
+      sum += v * v;
+    }
+    const float square = vsum(sum);
+    if (!(square <= most)) most = square; /* NaN stays */
+    if (most != most) break;
+  }
+  return most;
+}
+
+/* Whether no score of these queries with any key of the head is beyond SAFE_LOG2, as a logarithm of its weight: by
+ * Cauchy's inequality, and not if there is a NaN. To find lengths must cost less than to find the largest scores. */
+static bool is_safe(const sumi__call *c, const block *b, int64_t head, int64_t at, int64_t stride, int64_t n) {
+  const sumi__attention_plan *p = c->state;
+  const float *lengths = b->lengths + head * p->tiles;
+  float keys = 0.0f;
+  if (b->scaled || !p->measures) return false;
+  for (int64_t t = 0; t < p->tiles; t++)
+    if (!(lengths[t] <= keys)) keys = lengths[t];
+  return b->factor * b->factor * keys * longest(p, c->in[0], at, stride, n) <= SAFE_LOG2 * SAFE_LOG2;
 }
 
 /* ---- Packing ---- */
@@ -76,12 +114,14 @@ void SUMI__ISA_NAME(sumi__cpu_attention_pack)(void *job, int64_t begin, int64_t 
   const sumi__attention_job *j = job;
   const sumi__attention_plan *p = j->c->state;
   float *keys = j->c->scratch, *values = keys + p->heads_at_once * p->key_units;
+  float *lengths = values + p->heads_at_once * p->value_units;
   (void)worker;
   for (int64_t i = begin; i < end; i++) {
     const int64_t head = i / p->tiles, tile = i % p->tiles, key = tile * p->tile;
     const head_place h = place_of_head(&p->shape, j->first + head);
     const int64_t at = h.keys_at + key * h.stride, seen = sumi__min_i64(p->tile, p->shape.keys - key);
     pack_keys(p, keys + head * p->key_units + key * p->units, j->c->in[1], at, h.stride, seen);
+    if (p->measures) lengths[i] = longest(p, j->c->in[1], at, h.stride, seen);
     pack_values(p, values + head * p->value_units + key * p->padded / (p->pairs ? 2 : 1), j->c->in[2], at, h.stride,
                 seen);
   }
@@ -108,21 +148,26 @@ static void find_largest(const block *b, int64_t tile, int64_t span, float *most
 }
 
 #if defined(SUMI__SIMD_PAIRS)
+static inline __attribute__((always_inline)) vf exp2_as(vf x, bool finite) {
+  return finite ? vexp2_finite(x, true) : vexp2_below(x, true);
+}
+
 /* Scores become weights of bf16, in place; the span is a whole number of vectors, which go two by two. */
-static inline __attribute__((always_inline)) float weigh_pairs(float *scores, int64_t span, float factor, float base) {
+static inline __attribute__((always_inline)) float weigh_pairs(float *scores, int64_t span, float factor, float base,
+                                                               bool finite) {
   const float offset = factor * base;
   uint16_t *weights = (uint16_t *)(void *)scores;
   vf total = vzero(), other = vzero();
   int64_t j = 0;
   for (; j + 2 * V <= span; j += 2 * V) {
-    const vf a = vexp2_below(vload(scores + j) * factor - offset, true);
-    const vf b = vexp2_below(vload(scores + j + V) * factor - offset, true);
+    const vf a = exp2_as(vload(scores + j) * factor - offset, finite);
+    const vf b = exp2_as(vload(scores + j + V) * factor - offset, finite);
     total += a;
     other += b;
     _mm512_storeu_si512(weights + j, (__m512i)_mm512_cvtne2ps_pbh((__m512)b, (__m512)a));
   }
   if (j < span) {
-    const vf a = vexp2_below(vload(scores + j) * factor - offset, true);
+    const vf a = exp2_as(vload(scores + j) * factor - offset, finite);
     total += a;
     _mm256_storeu_si256((__m256i *)(void *)(weights + j), (__m256i)_mm512_cvtneps_pbh((__m512)a));
   }
@@ -130,14 +175,15 @@ static inline __attribute__((always_inline)) float weigh_pairs(float *scores, in
 }
 #endif
 
-/* Scores become weights, in place. Returns their sum. */
-static float weigh(float *scores, int64_t span, float factor, float base, bool pairs) {
+/* Scores become weights, in place. Returns their sum. `finite`: no score is hidden. */
+static float weigh(float *scores, int64_t span, float factor, float base, bool pairs, bool finite) {
   const float offset = factor * base;
   vf total = vzero();
 #if defined(SUMI__SIMD_PAIRS)
-  if (pairs) return weigh_pairs(scores, span, factor, base);
+  if (pairs && finite) return weigh_pairs(scores, span, factor, base, true);
+  if (pairs) return weigh_pairs(scores, span, factor, base, false);
 #else
-  (void)pairs;
+  (void)pairs, (void)finite;
 #endif
   for (int64_t j = 0; j < span; j += V) {
     const vf weight = vexp2_below(vload(scores + j) * factor - offset, false);
@@ -147,13 +193,13 @@ static float weigh(float *scores, int64_t span, float factor, float base, bool p
   return vsum(total);
 }
 
-static void soften(const sumi__attention_plan *p, const block *b, int64_t row, int64_t span) {
-  float base[PANEL_ROWS], shrink[PANEL_ROWS];
-  find_largest(b, p->tile, span, b->most + row, b->sum + row, base, shrink);
+static void soften(const sumi__attention_plan *p, const block *b, int64_t row, int64_t span, bool finite) {
+  float base[PANEL_ROWS] = {0}, shrink[PANEL_ROWS];
+  if (!b->safe) find_largest(b, p->tile, span, b->most + row, b->sum + row, base, shrink);
   for (int r = 0; r < PANEL_ROWS; r++) {
     float *scores = b->scores + r * p->tile, *out = b->out + (row + r) * p->padded;
-    b->sum[row + r] += weigh(scores, span, b->factor, base[r], p->pairs);
-    if (shrink[r] == 1.0f) continue;
+    b->sum[row + r] += weigh(scores, span, b->factor, base[r], p->pairs, finite);
+    if (b->safe || shrink[r] == 1.0f) continue;
     for (int64_t i = 0; i < p->padded; i += V) vstore(out + i, shrink[r] * vload(out + i));
   }
 }
@@ -176,12 +222,12 @@ static void look(const sumi__call *c, const block *b, const head_place *h, const
     panel_multiply(&scores, panel_vectors(p->tile, j), p->pairs);
   }
   if (b->scaled) scale_scores(b, p->shape.scale, p->tile, span);
-  for (int64_t r = 0; r < PANEL_ROWS; r++) {
+  const bool hides = p->shape.has_mask || p->shape.causal || seen < span;
+  for (int64_t r = 0; hides && r < PANEL_ROWS; r++) {
     const int64_t q = query + sumi__min_i64(row + r, n - 1); /* rows beyond the last repeat it */
-    if (p->shape.has_mask || p->shape.causal || seen < span)
-      hide(c, &p->shape, h, b->scores + r * p->tile, span, q, key, seen);
+    hide(c, &p->shape, h, b->scores + r * p->tile, span, q, key, seen);
   }
-  soften(p, b, row, span);
+  soften(p, b, row, span, !hides);
   panel_product sums = {.a = b->scores, .a_row = p->tile, .c_row = p->padded, .steps = span / part};
   for (int64_t i = 0; i < p->padded; i += PANEL_COLUMNS) {
     sums.b = values + i * (p->tile / part);
@@ -213,7 +259,7 @@ static void take_queries(const sumi__call *c, const block *b, int64_t at, int64_
   memset(b->q + n * p->units, 0, (size_t)((rows - n) * p->units) * sizeof(float));
   memset(b->out, 0, (size_t)(rows * p->padded) * sizeof(float));
   for (int64_t r = 0; r < rows; r++) {
-    b->most[r] = -INFINITY;
+    b->most[r] = b->safe ? 0.0f : -INFINITY;
     b->sum[r] = 0.0f;
   }
 }
@@ -222,10 +268,12 @@ static void finish(const sumi__call *c, const block *b, const head_place *h, int
   const sumi__attention_plan *p = c->state;
   const sumi__attention_shape *s = &p->shape;
   float *lse = (float *)c->out[1] + (h->n * s->heads + h->head) * s->queries + query;
+  for (int64_t r = 0; r < n; r += V)
+    vstore_n(lse + r, (b->scaled ? 1.0f : s->scale) * vload(b->most + r) + vlog(vload(b->sum + r)),
+             sumi__min_i64(V, n - r));
   for (int64_t r = 0; r < n; r++) {
     const int64_t at = h->queries_at + (query + r) * h->stride;
     const float scale = 1.0f / b->sum[r];
-    lse[r] = (b->scaled ? 1.0f : s->scale) * b->most[r] + logf(b->sum[r]);
     for (int64_t i = 0; i < s->width; i += V) {
       const vf y = scale * vload(b->out + r * p->padded + i);
       if (i + V <= s->width)
@@ -236,12 +284,13 @@ static void finish(const sumi__call *c, const block *b, const head_place *h, int
   }
 }
 
-static void run_block(const sumi__call *c, const block *b, int64_t first, int64_t job) {
+static void run_block(const sumi__call *c, block *b, int64_t first, int64_t job) {
   const sumi__attention_plan *p = c->state;
   const int64_t head = job / p->blocks, query = job % p->blocks * p->block;
   const int64_t n = sumi__min_i64(p->block, p->shape.queries - query),
                 rows = (n + PANEL_ROWS - 1) / PANEL_ROWS * PANEL_ROWS;
   const head_place h = place_of_head(&p->shape, first + head);
+  b->safe = is_safe(c, b, head, h.queries_at + query * h.stride, h.stride, n);
   take_queries(c, b, h.queries_at + query * h.stride, h.stride, n, rows);
   const int64_t keys = p->shape.causal ? sumi__min_i64(p->shape.keys, query + n) : p->shape.keys;
   for (int64_t key = 0; key < keys; key += p->tile) {
@@ -255,6 +304,6 @@ static void run_block(const sumi__call *c, const block *b, int64_t first, int64_
 
 void SUMI__ISA_NAME(sumi__cpu_attention_blocks)(void *job, int64_t begin, int64_t end, int worker) {
   const sumi__attention_job *j = job;
-  const block b = buffers(j->c, worker);
+  block b = buffers(j->c, worker);
   for (int64_t i = begin; i < end; i++) run_block(j->c, &b, j->first, i);
 }

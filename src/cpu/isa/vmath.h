@@ -27,10 +27,10 @@ static inline vf vexp(vf x) {
 }
 
 /* 2^x for x <= 0, within 2e-7 of the result, or 1e-4 where `rough` (for results that are rounded to bf16, whose last
- * place is forty times that): a minimax polynomial on [-1/2, 1/2]. 0 below -150. */
-static inline __attribute__((always_inline)) vf vexp2_below(vf x, bool rough) {
+ * place is forty times that): a minimax polynomial on [-1/2, 1/2]. 0 below -150. x may be positive up to 60, and must
+ * not be -infinity. */
+static inline __attribute__((always_inline)) vf vexp2_finite(vf x, bool rough) {
 #if defined(SUMI__SIMD_AVX512)
-  x = vmax(vset(-200.0f), x);
   const vf n = (vf)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), f = x - n;
 #else
   x = vmax(vset(-200.0f), x);
@@ -45,6 +45,14 @@ static inline __attribute__((always_inline)) vf vexp2_below(vf x, bool rough) {
 #else
   return vscale2(p, vround_bits(sum));
 #endif
+}
+
+/* The same, and 0 for -infinity. */
+static inline __attribute__((always_inline)) vf vexp2_below(vf x, bool rough) {
+#if defined(SUMI__SIMD_AVX512)
+  x = vmax(vset(-200.0f), x);
+#endif
+  return vexp2_finite(x, rough);
 }
 
 /* ln x: 1.0 ulp; -infinity at 0, NaN below it. */
