@@ -184,6 +184,7 @@ static void benchmark(void **state) {
     assert_ok(*state, sumi_train_benchmark_unet(*state, &o, &again));
     assert_true(again.program.arena_bytes < kept.program.arena_bytes);
     assert_true(again.program.flops > kept.program.flops);
+    assert_true(kept.kept_bytes <= kept.program.arena_bytes && again.kept_bytes * 2 <= kept.kept_bytes);
   }
   o.side = 12;
   assert_int_equal(sumi_train_benchmark_unet(*state, &o, &kept), SUMI_INVALID);

@@ -66,11 +66,10 @@ static sumi_status measure(cli *c, const arguments *a, sumi_dtype compute, bool 
   sumi_train_unet_result r;
   const sumi_status status = sumi_train_benchmark_unet(c->context, &how, &r);
   if (status != SUMI_OK) return cli_report(c, status);
-  const size_t activations = r.program.arena_bytes - r.gradient_bytes;
   printf("%-4s  %-7s  %-9s  %9.3f  %9.3f  %9.3f  %8.1f  %6.0f%%  %8.1f  %11.1f  %9.1f  %10.1f  %.4f to %.4f\n",
          a->network, sumi_dtype_name(compute), recompute ? "on" : "off", r.step_seconds, r.cpu_seconds,
          r.optimizer_seconds, r.program.flops / r.step_seconds * 1e-9, 100.0 * keep(report, a, &how, &r),
-         (double)r.program.arena_bytes * 1e-6, (double)activations * 1e-6, (double)r.gradient_bytes * 1e-6,
+         (double)r.program.arena_bytes * 1e-6, (double)r.kept_bytes * 1e-6, (double)r.gradient_bytes * 1e-6,
          (double)r.program.scratch_bytes * 1e-6, r.first_loss, r.last_loss);
   fflush(stdout);
   return SUMI_OK;
@@ -88,7 +87,7 @@ static sumi_status run(cli *c, const void *arguments_, int operand_count, char *
   if (status != SUMI_OK) return status;
   printf("latents of %lldx%lld\n", (long long)a->side, (long long)a->side);
   printf(
-      "net   compute  recompute     s/step      cpu s    AdamW s   GFLOP/s  of peak  arena MB  of it: kept  gradients  "
+      "net   compute  recompute     s/step      cpu s    AdamW s   GFLOP/s  of peak  arena MB      kept MB  gradients  "
       "scratch MB  "
       "loss\n");
   for (int k = 0; k < 2; k++)
@@ -105,7 +104,8 @@ const cli_command cli_bench_train_unet = {
     .details =
         "Whole steps, on noise that lies ready in memory: forward, backward, AdamW over f32 weights. Operations are\n"
         "counted as the plain algorithms do them. The arena holds what the forward pass keeps for the backward one,\n"
-        "and the gradients. What PyTorch does on the same machine is printed by tools/oracle/bench_train_unet.py.\n",
+        "and at the end the gradients, often in the same place. What PyTorch does on the same machine is printed by "
+        "tools/oracle/bench_train_unet.py.\n",
     .options = options,
     .option_count = sizeof options / sizeof *options,
     .defaults = &defaults,

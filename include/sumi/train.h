@@ -174,7 +174,9 @@ typedef struct sumi_train_unet_result {
   double cpu_seconds;           /* of the median step: processor time of all threads, whoever else uses the machine */
   double first_loss, last_loss; /* mean squared error against noise that stays the same, so that it falls */
   int64_t parameters;
-  size_t gradient_bytes;     /* of the program's arena, what the parameters' gradients take */
+  /* Of the program's arena: what is alive when the loss is known, to be read by the backward pass; and what the
+   * parameters' gradients take at the end. */
+  size_t kept_bytes, gradient_bytes;
   sumi_program_info program; /* that computes loss and gradients */
 } sumi_train_unet_result;
 

@@ -3,6 +3,7 @@
 
 #include "models/unet2d_condition.h"
 #include "tensor/profile.h"
+#include "tensor/program.h"
 #include "train/optimizer.h"
 
 #include <stdlib.h>
@@ -177,6 +178,18 @@ done:
   return status;
 }
 
+/* The intermediate values that are alive when the loss, the program's first output, has been computed. */
+static size_t kept_bytes(const sumi_program *p, const sumi_tensor *loss) {
+  size_t bytes = 0;
+  int computed = 0;
+  for (size_t i = 0; i < p->n_ports; i++)
+    for (size_t s = 0; s < p->n_steps && p->ports[i].theirs == loss; s++)
+      if (p->steps[s].call.node == p->ports[i].ours->node) computed = (int)s;
+  for (size_t i = 0; i < p->n_buffers; i++)
+    if (p->buffers[i].first <= computed && p->buffers[i].last > computed) bytes += p->buffers[i].bytes;
+  return bytes;
+}
+
 static sumi_status measure(bench *b, sumi_train_unet_result *out) {
   static const sumi__optimizer_options adamw = {.beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 1e-2};
   sumi_status status = SUMI_OK;
@@ -189,6 +202,7 @@ static sumi_status measure(bench *b, sumi_train_unet_result *out) {
     out->gradient_bytes += sumi__align_up(sumi__tensor_bytes(b->outputs[i + 1]), 64);
   }
   out->program = sumi_program_describe(b->program);
+  out->kept_bytes = kept_bytes(b->program, b->outputs[0]);
   fill(b);
   SUMI_TRY(time_steps(b, out));
 done:
