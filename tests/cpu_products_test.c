@@ -145,7 +145,8 @@ static sumi_tensor *some_addend(compare_graph *c, uint32_t *r, sumi_shape shape)
   if (kind == 1)
     for (int i = 1; i < last; i++) shape.dims[i] = 1;
   if (kind == 2) shape = SUMI_SHAPE(shape.dims[last]);
-  return compare_input(c, c->g->compute, shape, 1.0f, 0.0f);
+  sumi_tensor *more = compare_input(c, c->g->compute, shape, 1.0f, 0.0f);
+  return compare_below(r, 2) ? sumi_softmax(c->g, more, -1) : more; /* the one that a result may take the place of */
 }
 
 static void build_conv_sum(compare_graph *c, const void *arg) {

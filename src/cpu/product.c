@@ -54,6 +54,7 @@ sumi_status sumi__product_prepare(sumi__prep *p, sumi__product_planner planner, 
   p->packed_bytes[1] = s->plan.taps ? sumi__taps_packed_bytes(s->plan.taps) : sumi__dnn_packed_bytes(s->plan.dnn);
   p->packed_layout[1] = s->plan.taps ? sumi__taps_packed_layout(s->plan.taps) : sumi__dnn_packed_layout(s->plan.dnn);
   plan_scratch(p, s);
+  p->adds_in_place = s->narrow || !s->adds_after;
   p->state = s;
   return SUMI_OK;
 }
@@ -158,6 +159,7 @@ static void place_addend(const sumi__call *c) {
                   .from = c->in[n->n_inputs - 1],
                   .row_bytes = (size_t)width * sumi_dtype_bytes(n->outputs[0]->dtype),
                   .repeats = sumi__addend_repeats(n)};
+  if (t.to == t.from) return; /* the memory was taken over */
   sumi__parallel_for(c->threads, sumi_shape_count(shape) / width, 16, place_range, &t);
 }
 

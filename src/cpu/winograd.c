@@ -114,6 +114,7 @@ static sumi_status choose(sumi__prep *prep, bool gradient) {
       sumi__hash((int64_t[]){p->m, p->pairs, p->gradient, p->vector, p->i, p->o}, 6 * sizeof(int64_t), 0);
   prep->scratch_bytes = sizeof(float) * (size_t)(up(p->i, 16) + positions(p) * p->a_position +
                                                  prep->threads * positions(p) * p->c_position);
+  prep->adds_in_place = true;
   prep->state = p;
   return SUMI_OK;
 }

@@ -19,6 +19,7 @@ typedef struct sumi__prep {
   /* What the packed bytes depend on besides the values, their type and this kernel (the layout they are read as, the
    * one they are written in), as a hash that is not 0; equal ones let programs share a packed weight. 0: not shared. */
   uint64_t packed_layout[SUMI__MAX_INPUTS];
+  bool adds_in_place; /* the output may lie on the addend (sumi__addend), if no other operand lies there */
 } sumi__prep;
 
 typedef struct sumi__kernel {

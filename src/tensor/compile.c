@@ -85,28 +85,34 @@ static void find_last_reads(const sumi_program *p, int *last) {
   for (size_t i = 0; i < p->n_ports; i++) last[sumi__value_of(p, p->ports[i].ours)->root->id] = INT_MAX;
 }
 
-/* Whether another input reads the same memory in another order (a slice of it, repeated, say): writing over it would
- * then change what is still to be read. */
-static bool read_otherwise(const sumi_program *p, const sumi__node *n, const sumi_tensor *input) {
+/* Whether another input reads the same memory, in another order (a slice of it, repeated, say) or, of a product, in
+ * any: writing over it would then change what is still to be read. */
+static bool read_otherwise(const sumi_program *p, const sumi__node *n, int input) {
+  const sumi_tensor *taken = n->inputs[input];
   for (int i = 0; i < n->n_inputs; i++) {
     const sumi_tensor *t = n->inputs[i];
-    if (t == input || sumi__value_of(p, t)->root != sumi__value_of(p, input)->root) continue;
-    if (!sumi_shape_equal(&t->shape, &input->shape)) return true;
+    if (i == input || sumi__value_of(p, t)->root != sumi__value_of(p, taken)->root) continue;
+    if (n->adds || (t != taken && !sumi_shape_equal(&t->shape, &taken->shape))) return true;
   }
   return false;
+}
+
+static bool may_take_over(const sumi__step *s, int input) {
+  const sumi__node *n = s->call.node;
+  return s->kernel->in_place || (s->prep.adds_in_place && n->inputs[input] == sumi__addend(n));
 }
 
 /* The buffer of an input that the step may write its result over, or -1. */
 static int buffer_to_take_over(const sumi_program *p, size_t s, const int *last) {
   const sumi__node *n = p->steps[s].call.node;
-  if (!p->steps[s].kernel->in_place || n->n_outputs != 1) return -1;
+  if (n->n_outputs != 1) return -1;
   for (int i = 0; i < n->n_inputs; i++) {
     const sumi_tensor *root = sumi__value_of(p, n->inputs[i])->root;
-    if (!in_arena(p, root) || last[root->id] != (int)s) continue;
+    if (!may_take_over(&p->steps[s], i) || !in_arena(p, root) || last[root->id] != (int)s) continue;
     if (n->inputs[i]->dtype != n->outputs[0]->dtype) continue;
     const size_t bytes = sumi__tensor_bytes(n->outputs[0]);
     if (sumi__tensor_bytes(n->inputs[i]) != bytes || sumi__tensor_bytes(root) != bytes) continue;
-    if (read_otherwise(p, n, n->inputs[i])) continue;
+    if (read_otherwise(p, n, i)) continue;
     return sumi__value_of(p, root)->buffer;
   }
   return -1;
