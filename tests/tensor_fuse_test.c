@@ -161,6 +161,12 @@ static void products_summed(random_graph *r) { /* each takes what was summed bef
 static void product_and_chain(random_graph *r) { /* the addend is a chain that the sum belongs to */
   output(r, sumi_add(r->g, product(r, 1.0f), sumi_sin(r->g, sumi_tanh(r->g, r->pool[0]))));
 }
+static void product_of_its_addend(random_graph *r) { /* which the result must not be written over */
+  float values[64];
+  for (int k = 0; k < 64; k++) values[k] = (float)(k % 7 - 3) / 8.0f;
+  sumi_tensor *h = sumi_softmax(r->g, r->pool[0], -1), *w = sumi_constant(r->g, SUMI_F32, SUMI_SHAPE(8, 8), values);
+  output(r, sumi_square(r->g, sumi_add(r->g, h, sumi_linear(r->g, h, w, NULL))));
+}
 static void product_read_twice(random_graph *r) {
   sumi_tensor *y = product(r, 1.0f);
   output(r, sumi_add(r->g, y, sumi_softmax(r->g, y, -1)));
@@ -196,6 +202,7 @@ static const chosen graphs[] = {
     {"a product and a column", product_and_column, 2},
     {"products summed", products_summed, 3},
     {"a product and a chain", product_and_chain, 2},
+    {"a product of its addend", product_of_its_addend, 3},
     {"a product read twice", product_read_twice, 3},
     {"a product that is asked for", product_asked_for, 2},
     {"a product that is widened", product_widened, 0},
@@ -223,6 +230,24 @@ static void chosen_graphs(void **state) {
     sumi_program_free(plain);
     sumi_graph_free(g);
   }
+  sumi_backend_free(backend);
+}
+
+/* A chain of residuals needs room for two values at a time: each sum lies where the one before it lay. */
+static void residuals_take_over(void **state) {
+  sumi_context *ctx = *state;
+  sumi_backend *backend = NULL;
+  sumi_graph *g = NULL;
+  assert_ok(ctx, sumi_backend_cpu(ctx, &backend));
+  assert_ok(ctx, sumi_graph_create(ctx, &g));
+  sumi_tensor *w = sumi_input(g, "w", SUMI_F32, SUMI_SHAPE(64, 64));
+  sumi_tensor *h = sumi_softmax(g, sumi_input(g, "x", SUMI_F32, SUMI_SHAPE(64, 64)), -1);
+  for (int i = 0; i < 4; i++) h = sumi_add(g, h, sumi_linear(g, sumi_softmax(g, h, -1), w, NULL));
+  h = sumi_softmax(g, h, -1);
+  sumi_program *p = compile(backend, g, 1, &h, false);
+  assert_int_equal(p->info.arena_bytes, 2 * 64 * 64 * sizeof(float));
+  sumi_program_free(p);
+  sumi_graph_free(g);
   sumi_backend_free(backend);
 }
 
@@ -262,10 +287,8 @@ static void random_bf16(void **state) { random_graphs(*state, true, false, 0.1);
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(chosen_graphs),
-      cmocka_unit_test(random_forward),
-      cmocka_unit_test(random_backward),
-      cmocka_unit_test(random_bf16),
+      cmocka_unit_test(chosen_graphs),   cmocka_unit_test(residuals_take_over), cmocka_unit_test(random_forward),
+      cmocka_unit_test(random_backward), cmocka_unit_test(random_bf16),
   };
   return cmocka_run_group_tests(tests, support_setup, support_teardown);
 }
