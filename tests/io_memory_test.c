@@ -2,12 +2,15 @@
  * succeeds. Each failure is NO_MEMORY, gives everything back, and leaves files as they were. */
 #include "support.h"
 
+#include "io/checkpoint.h"
 #include "io/csv.h"
+#include "io/exif.h"
 #include "io/idx.h"
 #include "io/json.h"
 #include "io/png.h"
 #include "io/safetensors.h"
 #include "io/yaml.h"
+#include "io/zip.h"
 
 typedef struct budget {
   int left; /* allocations until one fails */
@@ -156,6 +159,117 @@ static void pictures(void **state) {
   assert_int_equal(temporaries_of("a.png"), 0);
 }
 
+/* JPEG and WebP with a comment. */
+static const char *photo;
+
+static sumi_status write_photo(sumi_context *ctx) {
+  uint8_t pixels[3 * 64 * 64] = {0};
+  const sumi_image image = {64, 64, 3, pixels};
+  const sumi_png_text note = {"parameters", "a photo"};
+  return sumi_image_write(ctx, photo, &image, &(sumi_image_write_options){.texts = &note, .text_count = 1});
+}
+
+static sumi_status read_photo(sumi_context *ctx) {
+  sumi_image image;
+  const sumi_status status = sumi_image_read(ctx, photo, &image);
+  sumi_image_free(ctx, &image);
+  return status;
+}
+
+static sumi_status read_photo_text(sumi_context *ctx) {
+  char *text = NULL;
+  const sumi_status status = sumi_image_read_text(ctx, photo, "parameters", &text);
+  sumi_text_free(ctx, text);
+  return status;
+}
+
+static void photos(void **state) {
+  (void)state;
+  static const char *const own[] = {"p.jpg", "p.webp"};
+  static const char *const turned[] = {SUMI_TESTS "/golden/pictures/photo.jpg",
+                                       SUMI_TESTS "/golden/pictures/photo.webp"};
+  for (int i = 0; i < 2; i++) {
+    photo = own[i];
+    starve(write_photo);
+    assert_int_equal(temporaries_of(photo), 0);
+    starve(read_photo);
+    starve(read_photo_text);
+    photo = turned[i];
+    starve(read_photo);
+  }
+}
+
+static sumi_status write_and_read_exif(sumi_context *ctx) {
+  uint8_t *block = NULL;
+  size_t bytes = 0;
+  char *text = NULL;
+  sumi_status status = sumi__exif_encode(ctx, "e", "a comment", &block, &bytes);
+  if (status == SUMI_OK) status = sumi__exif_comment(ctx, "e", block, bytes, &text);
+  sumi__free(ctx, text);
+  sumi__free(ctx, block);
+  return status;
+}
+
+static void exif(void **state) {
+  (void)state;
+  starve(write_and_read_exif);
+}
+
+/* Checkpoints of every kind, as checkpoints and as files of tensors. */
+static const char *checkpoint;
+
+static sumi_status read_checkpoint(sumi_context *ctx) {
+  sumi__checkpoint *c = NULL;
+  sumi_tensor_file *file = NULL;
+  sumi_status status = sumi__checkpoint_open(ctx, checkpoint, &c);
+  if (status == SUMI_OK) status = sumi_tensor_file_open(ctx, checkpoint, &file);
+  sumi_tensor_file_close(file);
+  sumi__checkpoint_close(c);
+  return status;
+}
+
+static char *archive;
+static size_t archive_bytes;
+
+static sumi_status read_zip(sumi_context *ctx) {
+  sumi__zip zip;
+  const sumi_status status = sumi__zip_open(ctx, "z", (const uint8_t *)archive, archive_bytes, &zip);
+  if (status == SUMI_OK) sumi__zip_free(&zip);
+  return status;
+}
+
+static void checkpoints(void **state) {
+  static const char *const files[] = {"zip2", "zip4", "legacy", "legacy5"};
+  static const char index[] = "{\"weight_map\": {\"a\": \"m.safetensors\", \"b\": \"m.safetensors\"}}";
+  static char path[4096];
+  assert_ok(*state, write_safetensors(*state));
+  write_plain("m.safetensors.index.json", index, sizeof index - 1);
+  checkpoint = "m.safetensors.index.json";
+  starve(read_checkpoint);
+  checkpoint = path;
+  for (int i = 0; i < 4; i++) {
+    snprintf(path, sizeof path, "%s/golden/torch/%s.ckpt", SUMI_TESTS, files[i]);
+    starve(read_checkpoint);
+    if (i > 1) continue;
+    archive = read_plain(path, &archive_bytes);
+    starve(read_zip);
+    free(archive);
+  }
+}
+
+static sumi_status inspect_model(sumi_context *ctx) {
+  sumi_model_report *report = NULL;
+  const sumi_model_options options = {.vae = SUMI_TESTS "/golden/sd/sd2/vae"};
+  const sumi_status status = sumi_model_inspect(ctx, SUMI_TESTS "/golden/sd/sd1", &options, &report);
+  sumi_model_report_free(report);
+  return status;
+}
+
+static void models(void **state) {
+  (void)state;
+  starve(inspect_model);
+}
+
 static sumi_status write_csv(sumi_context *ctx) {
   const char *const columns[] = {"step", "loss"};
   sumi__csv *csv = NULL;
@@ -176,8 +290,9 @@ static void logs(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(safetensors), cmocka_unit_test(idx),  cmocka_unit_test(configurations),
-      cmocka_unit_test(pictures),    cmocka_unit_test(logs),
+      cmocka_unit_test(safetensors), cmocka_unit_test(idx),    cmocka_unit_test(configurations),
+      cmocka_unit_test(pictures),    cmocka_unit_test(photos), cmocka_unit_test(exif),
+      cmocka_unit_test(checkpoints), cmocka_unit_test(models), cmocka_unit_test(logs),
   };
   return cmocka_run_group_tests_name("io: memory that runs out", tests, support_setup, support_teardown);
 }

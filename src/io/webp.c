@@ -21,11 +21,13 @@ typedef struct sink {
   sumi_context *ctx;
   uint8_t *data;
   size_t bytes, capacity;
+  bool starved; /* libwebp does not always say that its writer failed */
 } sink;
 
 static int on_write(const uint8_t *data, size_t bytes, const WebPPicture *picture) {
   sink *s = picture->custom_ptr;
-  if (sumi__grow(s->ctx, (void **)&s->data, &s->capacity, s->bytes + bytes, 1) != SUMI_OK) return 0;
+  s->starved = s->starved || sumi__grow(s->ctx, (void **)&s->data, &s->capacity, s->bytes + bytes, 1) != SUMI_OK;
+  if (s->starved) return 0;
   memcpy(s->data + s->bytes, data, bytes);
   s->bytes += bytes;
   return 1;
@@ -62,7 +64,7 @@ static sumi_status encode(sink *s, const char *name, const sumi_image *image, co
                                              : WebPPictureImportRGB(&picture, pixels, stride);
   if (!imported || !WebPEncode(&config, &picture)) {
     const WebPEncodingError error = picture.error_code;
-    if (error == VP8_ENC_ERROR_BAD_WRITE) /* the context knows which allocation failed */
+    if (s->starved) /* the context knows which allocation failed */
       status = sumi__fail_in(s->ctx, SUMI_NO_MEMORY, "%s", name);
     else if (error == VP8_ENC_ERROR_OUT_OF_MEMORY || error == VP8_ENC_ERROR_BITSTREAM_OUT_OF_MEMORY)
       status = sumi__fail(s->ctx, SUMI_NO_MEMORY, "%s: out of memory", name);
