@@ -216,6 +216,9 @@ expect 0 'complete' inspect "$sd/sd1" --vae sd2.safetensors
 expect 0 'complete' inspect "$sd/sd1" --vae "$sd/sd2/vae"
 expect 7 'sd/sd1/vae/config.json: ' inspect "$sd/sd2" --vae "$sd/sd1/vae/config.json"
 expect 8 'nowhere: there is no such autoencoder' inspect "$sd/sd1" --vae nowhere
+expect 8 'nowhere: there is no such autoencoder' inspect sd2.safetensors --config "$sd/sd2" --vae nowhere
+expect 6 'nowhere/unet/config.json' inspect sd2.safetensors --config nowhere
+expect 0 'block_out_channels[0] is 8' inspect sd2.safetensors
 expect 0 'an autoencoder in place' txt2img --help
 expect 0 'sd2-folder written' convert sd2.safetensors sd2-folder --config "$sd/sd2" --dtype f32
 expect 0 'f32' inspect sd2-folder

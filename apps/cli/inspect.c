@@ -147,13 +147,18 @@ static sumi_status inspect_file(const cli *c, const char *path, const arguments 
   const sumi_status known = sumi_model_inspect(c->context, path, &o, &report);
   if (known == SUMI_OK) cli_print_model(report, a->tensors);
   sumi_model_report_free(report);
-  if (known == SUMI_UNSUPPORTED) {
+  if (known != SUMI_OK && (a->config || a->vae)) { /* it is meant to be a checkpoint */
+    status = cli_report(c, known);
+    goto done;
+  }
+  if (known != SUMI_OK && known != SUMI_MISMATCH) {
     cli_print_clean(sumi_context_error(c->context));
     putchar('\n');
   }
   if (known != SUMI_OK && strcmp(sumi_tensor_file_kind(file), "safetensors") != 0)
     printf("%s file of tensors\n", sumi_tensor_file_kind(file));
   if (known != SUMI_OK || a->stats) status = list_tensors(c, file, a->stats);
+done:
   sumi_tensor_file_close(file);
   return status;
 }
