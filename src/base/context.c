@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* NULL hooks mean the C library's aligned_alloc. */
+/* NULL hooks mean the C library's aligned_alloc. What is large begins where a huge page may. */
 static void *default_allocate(void *user, size_t bytes) {
+  const size_t alignment = bytes >= 2 * (size_t)SUMI__HUGE_PAGE ? SUMI__HUGE_PAGE : 64;
   (void)user;
-  return aligned_alloc(64, sumi__align_up(bytes ? bytes : 1, 64));
+  if (bytes > SIZE_MAX - alignment) return NULL;
+  return aligned_alloc(alignment, sumi__align_up(bytes ? bytes : 1, 64));
 }
 
 static void default_release(void *user, void *memory) {
