@@ -47,7 +47,8 @@ static void alternating_prompts_have_two_contexts(void **state) {
   sumi_generation job = job_of(SUMI_PRECISION_F32);
   job.prompt = "[an otter|water] AND an otter";
   job.negative_prompt = "water";
-  assert_int_equal(sumi__conditions_make(f.session, &job, 1000, &c), SUMI_OK);
+  assert_int_equal(sumi__conditions_parse(f.session, &job, 1000, &c), SUMI_OK);
+  assert_int_equal(sumi__conditions_encode(&c, &job), SUMI_OK);
   assert_int_equal(c.positive->stage_count, 1000);
   assert_int_equal(c.count, 2);
   const sumi__unet_shape shape = {1, LATENT, LATENT, c.tokens, SUMI_F32};

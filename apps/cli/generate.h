@@ -7,7 +7,7 @@
 /* How a checkpoint is opened, and what it computes in. */
 typedef struct cli_model {
   const char *path, *config, *vae, *family, *prediction, *precision;
-  int64_t tile;
+  int64_t tile, max_memory;
 } cli_model;
 
 #define CLI_MODEL_DEFAULTS                                                                                             \
@@ -24,7 +24,9 @@ typedef struct cli_model {
   {"precision", 0, CLI_CHOICE, offsetof(type, field.precision), NULL,                                                  \
    "what products compute in; auto is bf16 where the processor has it", 0, 0, "auto f32 bf16"},                        \
   {"tile", 0, CLI_INT, offsetof(type, field.tile), "PIXELS",                                                           \
-   "the autoencoder works on tiles of this side, with less memory; 0 means the whole picture", 0, 16384, NULL}
+   "the autoencoder works on tiles of this side, with less memory; 0 means the whole picture", 0, 16384, NULL},                 \
+  {"max-memory", 0, CLI_BYTES, offsetof(type, field.max_memory), "SIZE",                                               \
+   "to keep within, at the cost of time, such as 1200M or 3G (powers of 1000); 0 means no limit", 0, 1e15, NULL}
 /* clang-format on */
 
 typedef struct cli_session {

@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #define CLI_COMMAND(name) extern const cli_command cli_##name;
 #include "commands.def"
@@ -187,7 +190,17 @@ static void turn_help_round(int argc, char **argv) {
   argv[argc - 1] = option;
 }
 
+/* Memory of more than a megabyte goes back to the system as soon as it is freed. The C library would otherwise learn
+ * from what is freed to keep larger and larger blocks for itself, and a large one is freed for each network. */
+static void return_freed_memory(void) {
+#if defined(__GLIBC__)
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  mallopt(M_TRIM_THRESHOLD, 1 << 20);
+#endif
+}
+
 int main(int argc, char **argv) {
+  return_freed_memory();
   cli c = {.winograd = "careful"};
   turn_help_round(argc, argv);
   int words = 0, operand_count = 0, exit_code = SUMI_OK;

@@ -36,6 +36,7 @@ sumi_status cli_session_open(cli_session *s, const cli *c, const cli_model *mode
   if (status != SUMI_OK) return status;
   s->info = sumi_engine_describe(s->engine);
   status = cli_report(c, sumi_session_create(s->engine, c->context, &s->session));
+  if (status == SUMI_OK) sumi_session_limit(s->session, (size_t)model->max_memory);
   s->seconds = cli_seconds() - begin;
   return status;
 }

@@ -1,6 +1,7 @@
 /* The option parser and --help, both from a command's table. */
 #include "cli.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -40,6 +41,24 @@ bool cli_parse_real(const char *text, double low, double high, double *out) {
   return true;
 }
 
+/* "1200M", "1.5G": powers of 1000. */
+static bool parse_bytes(const char *text, double low, double high, int64_t *out) {
+  static const char letters[] = "KMGT";
+  const size_t length = strlen(text);
+  char number[32];
+  double value, factor = 1.0;
+  if (length == 0 || length >= sizeof number) return false;
+  memcpy(number, text, length + 1);
+  const char *letter = strchr(letters, toupper((unsigned char)number[length - 1]));
+  if (letter) {
+    for (const char *at = letters; at <= letter; at++) factor *= 1000.0;
+    number[length - 1] = 0;
+  }
+  if (!cli_parse_real(number, 0.0, high / factor, &value) || value * factor < low) return false;
+  *out = (int64_t)(value * factor);
+  return true;
+}
+
 static bool is_one_of(const char *choices, const char *word) {
   const size_t length = strlen(word);
   for (const char *at = choices; *at;) {
@@ -73,6 +92,7 @@ static void print_default(const cli_option *o, const void *defaults) {
     text = *(const char *const *)at;
     if (text) printf(" [%s]", text);
     break;
+  case CLI_BYTES: printf(" [%lld]", (long long)*(const int64_t *)at); break;
   case CLI_INT: print_number(o, (double)*(const int64_t *)at); break;
   case CLI_REAL: print_number(o, *(const double *)at); break;
   }
@@ -125,6 +145,10 @@ static bool take_value(const cli *c, const cli_option *o, const char *given, con
   case CLI_INT:
     if (cli_parse_int(text, o->low, o->high, at)) return true;
     cli_fail(c, SUMI_INVALID, "%s: expected an integer from %.0f to %.0f, found `%s`", given, o->low, o->high, text);
+    return false;
+  case CLI_BYTES:
+    if (parse_bytes(text, o->low, o->high, at)) return true;
+    cli_fail(c, SUMI_INVALID, "%s: expected a size such as 1200M or 3G, found `%s`", given, text);
     return false;
   case CLI_REAL:
     if (cli_parse_real(text, o->low, o->high, at)) return true;

@@ -293,8 +293,8 @@ static void print_times(const job *j) {
   const cli_watch *w = &j->watch;
   getrusage(RUSAGE_SELF, &usage);
   cli_note(j->c, "load %.2f s, text %.2f s, %s%.3f s a step, decode %.2f s, peak memory %.2f GB, seed %lld",
-           j->s.seconds, w->text_seconds, j->a->init ? "encode, " : "",
-           w->steps_done ? w->sampled / w->steps_done : 0.0, w->decode_seconds, (double)usage.ru_maxrss / 1e6,
+           j->s.seconds + w->load_seconds, w->text_seconds, j->a->init ? "encode, " : "",
+           w->steps_done ? w->sampled / w->steps_done : 0.0, w->decode_seconds, (double)usage.ru_maxrss * 1024e-9,
            (long long)j->how.seed);
 }
 

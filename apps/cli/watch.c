@@ -70,7 +70,7 @@ static sumi_status save_step(cli_watch *w, const sumi_generation_progress *at) {
 
 static void time_phase(cli_watch *w, const sumi_generation_progress *at) {
   const double now = cli_seconds();
-  double *const totals[] = {&w->text_seconds, &w->encode_seconds, NULL, &w->decode_seconds};
+  double *const totals[] = {&w->text_seconds, &w->encode_seconds, NULL, &w->decode_seconds, &w->load_seconds};
   if (at->step == 0)
     w->phase_began = now;
   else if (totals[at->phase])

@@ -16,7 +16,7 @@ typedef struct cli_watch {
   bool sampling, complained;
   double began, sampled; /* seconds: the present batch's first step; all steps */
   int steps_done;
-  double text_seconds, encode_seconds, decode_seconds, phase_began;
+  double load_seconds, text_seconds, encode_seconds, decode_seconds, phase_began;
   sumi_animation *frames;
 } cli_watch;
 

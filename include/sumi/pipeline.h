@@ -92,6 +92,17 @@ typedef struct sumi_session sumi_session;
 SUMI_API sumi_status sumi_session_create(sumi_engine *engine, sumi_context *ctx, sumi_session **out);
 /* NULL is allowed. */
 SUMI_API void sumi_session_free(sumi_session *session);
+/* Holds what the session's jobs take in memory to `max_memory` bytes, 0 for as much as is fastest, which is at first.
+ * Counted are programs, their share of the engine's packed weights, pages of the checkpoint that are being read, a
+ * job's own pictures, and 80 MB for code and tables; not the caller's memory, nor other sessions'. Time is traded for
+ * it, in this order: parts of the model are freed as soon as the job is done with them; convolutions' filters are not
+ * kept transformed; weights are read from the mapped file in each run, as many as have to be; the halves of guidance
+ * and pictures of a batch are computed one after the other; the autoencoder works on tiles, which changes the picture a
+ * little. (Attention needs no slices: its scores are never in memory as a whole.) The other choices change only how
+ * sums are rounded. What was chosen is told in a line of the context's log. A job that cannot be done with so little
+ * fails with NO_MEMORY before it begins, and says the least that would do. Frees the programs that are there; nothing
+ * in a callback of a session at work. */
+SUMI_API void sumi_session_limit(sumi_session *session, size_t max_memory);
 /* Frees the programs that a session keeps for the next job; nothing in a callback of one at work. */
 SUMI_API void sumi_session_trim(sumi_session *session);
 
@@ -110,7 +121,13 @@ typedef enum sumi_noise {
 } sumi_noise;
 
 /* What a job is at. */
-typedef enum sumi_phase { SUMI_PHASE_TEXT, SUMI_PHASE_ENCODE, SUMI_PHASE_SAMPLE, SUMI_PHASE_DECODE } sumi_phase;
+typedef enum sumi_phase {
+  SUMI_PHASE_TEXT,
+  SUMI_PHASE_ENCODE,
+  SUMI_PHASE_SAMPLE,
+  SUMI_PHASE_DECODE,
+  SUMI_PHASE_LOAD /* weights are read and packed: for the text encoder, and for each batch before it is sampled */
+} sumi_phase;
 
 /* What a callback sees. */
 typedef struct sumi_generation_progress {

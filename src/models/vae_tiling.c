@@ -1,5 +1,6 @@
 #include "models/vae_tiling.h"
 
+#include "tensor/account.h"
 #include "tensor/backend.h"
 
 #include <math.h>
@@ -12,6 +13,7 @@ struct sumi__vae_coder {
   sumi__autoencoder_kl_config config;
   sumi__vae_direction direction;
   sumi_dtype compute;
+  sumi__thrift thrift;
   /* The program for one picture or tile of h by w, the last that was wanted. */
   int64_t h, w;
   sumi_graph *g;
@@ -64,11 +66,15 @@ static int64_t scaled(const sumi__vae_coder *c, int64_t length) {
   return c->direction == SUMI__VAE_DECODE ? length * factor : length / factor;
 }
 
-static sumi_status want_program(sumi__vae_coder *c, int64_t h, int64_t w) {
+static sumi_compile_options options_of(const sumi__vae_coder *c) {
+  return (sumi_compile_options){.frozen = true,
+                                .winograd = c->thrift.winograd,
+                                .max_weight_bytes = c->thrift.max_weight_bytes,
+                                .name = c->direction == SUMI__VAE_DECODE ? "vae decode" : "vae encode"};
+}
+
+static sumi_status sketch(sumi__vae_coder *c, int64_t h, int64_t w) {
   sumi_status status = SUMI_OK;
-  if (c->program && c->h == h && c->w == w) return SUMI_OK;
-  const sumi_compile_options how = {.frozen = true,
-                                    .name = c->direction == SUMI__VAE_DECODE ? "vae decode" : "vae encode"};
   drop_program(c);
   SUMI_TRY(sumi_graph_create(c->ctx, &c->g));
   sumi_graph_set_compute(c->g, c->compute);
@@ -77,11 +83,26 @@ static sumi_status want_program(sumi__vae_coder *c, int64_t h, int64_t w) {
   c->in = sumi_input(c->g, "in", SUMI_F32, SUMI_SHAPE(1, h, w, channels_in(c)));
   c->out = c->direction == SUMI__VAE_DECODE ? sumi__autoencoder_kl_decode(&nn, &c->config, c->in)
                                             : sumi__autoencoder_kl_moments(&nn, &c->config, c->in);
+  SUMI_TRY(sumi_graph_status(c->g));
+done:
+  return status;
+}
+
+static sumi_status want_program(sumi__vae_coder *c, int64_t h, int64_t w) {
+  sumi_status status = SUMI_OK;
+  if (c->program && c->h == h && c->w == w) return SUMI_OK;
+  SUMI_TRY(sketch(c, h, w));
+  const sumi_compile_options how = options_of(c);
   SUMI_TRY(sumi_compile(c->backend, c->g, 1, &c->out, &how, &c->program));
   c->h = h;
   c->w = w;
 done:
   return status;
+}
+
+void sumi__vae_coder_save(sumi__vae_coder *c, const sumi__thrift *thrift) {
+  if (c->thrift.winograd != thrift->winograd || c->thrift.max_weight_bytes != thrift->max_weight_bytes) drop_program(c);
+  c->thrift = *thrift;
 }
 
 /* ---- Many tiles ---- */
@@ -244,6 +265,21 @@ static sumi_status one_picture(sumi__vae_coder *c, const float *in, int64_t h, i
   assemble(&m, scaled(c, w), out);
 done:
   release_mosaic(&m);
+  return status;
+}
+
+sumi_status sumi__vae_coder_account(sumi__vae_coder *c, int64_t h, int64_t w, const sumi__vae_tiling *tiling,
+                                    sumi__account *out) {
+  sumi_status status = SUMI_OK;
+  mosaic m = {.coder = c};
+  const int64_t size = lay_out(&m, tiling, h, w), rows = sumi__min_i64(size, h), columns = sumi__min_i64(size, w);
+  SUMI_TRY(sketch(c, rows, columns));
+  const sumi_compile_options how = options_of(c);
+  SUMI_TRY(sumi__compile_account(c->backend, c->g, 1, &c->out, &how, out));
+  /* The tiles' results, before they are put together. */
+  out->bytes += (size_t)(m.down * m.across * scaled(c, rows) * scaled(c, columns) * channels_out(c)) * sizeof(float);
+done:
+  drop_program(c);
   return status;
 }
 

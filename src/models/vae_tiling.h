@@ -12,6 +12,7 @@
 #define SUMI_SRC_MODELS_VAE_TILING_H
 
 #include "models/autoencoder_kl.h"
+#include "tensor/account.h"
 
 typedef struct sumi__vae_coder sumi__vae_coder;
 
@@ -40,6 +41,12 @@ typedef struct sumi__vae_progress {
 sumi_status sumi__vae_coder_create(sumi_backend *backend, const sumi__nn *nn, const sumi__autoencoder_kl_config *config,
                                    sumi__vae_direction direction, sumi_dtype compute, sumi__vae_coder **out);
 void sumi__vae_coder_free(sumi__vae_coder *coder);
+
+/* From the next program on: which algorithm of convolutions, and how many bytes of weights to keep. */
+void sumi__vae_coder_save(sumi__vae_coder *coder, const sumi__thrift *thrift);
+/* What sumi__vae_coder_run would take for one picture, but for `in` and `out`. Drops the coder's program. */
+sumi_status sumi__vae_coder_account(sumi__vae_coder *coder, int64_t h, int64_t w, const sumi__vae_tiling *tiling,
+                                    sumi__account *out);
 
 /* in and out: f32, N, H, W, C as the direction says; h and w are the sides of `in`. A tile larger than the picture
  * leaves it whole. Pictures to encode have sides that are multiples of the factor. tiling and progress may be NULL.

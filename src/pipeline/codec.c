@@ -30,8 +30,7 @@ done:
   return status;
 }
 
-/* Tiles of so many pixels, or NULL. */
-static const sumi__vae_tiling *tiling_of(const sumi_session *s, int64_t tile, sumi__vae_tiling *out) {
+const sumi__vae_tiling *sumi__session_tiling(const sumi_session *s, int64_t tile, sumi__vae_tiling *out) {
   *out = sumi__vae_tiling_defaults(&s->engine->model->vae);
   out->tile = tile / sumi__autoencoder_kl_factor(&s->engine->model->vae);
   return tile ? out : NULL;
@@ -67,7 +66,7 @@ sumi_status sumi__session_posterior(sumi_session *s, const float *pictures, int6
   SUMI_TRY(sumi__session_coder(s, SUMI__VAE_ENCODE, compute, &coder));
   for (int64_t i = 0; i < n; i++) {
     for (int64_t k = 0; k < values; k++) in[k] = 2.0f * pictures[i * values + k] - 1.0f;
-    SUMI_TRY(sumi__vae_coder_run(coder, in, 1, height, width, tiling_of(s, tile, &tiling), NULL, moments));
+    SUMI_TRY(sumi__vae_coder_run(coder, in, 1, height, width, sumi__session_tiling(s, tile, &tiling), NULL, moments));
     sumi__to_channels_first(moments, 1, 2 * channels, pixels, planes);
     memcpy(mean + i * channels * pixels, planes, (size_t)(channels * pixels) * sizeof *mean);
     memcpy(logvar + i * channels * pixels, planes + channels * pixels, (size_t)(channels * pixels) * sizeof *logvar);
@@ -89,15 +88,33 @@ void sumi__posterior_draw(const sumi_session *s, const float *mean, const float 
   }
 }
 
+/* Outside of a job: in one, all of it has been planned. */
+static sumi_status save_memory(sumi_session *s, sumi__vae_direction direction, int64_t height, int64_t width,
+                               sumi_codec_options *o) {
+  sumi__work work = {.encodes = direction == SUMI__VAE_ENCODE,
+                     .decodes = direction == SUMI__VAE_DECODE,
+                     .height = height,
+                     .width = width,
+                     .compute = sumi__precision_dtype(s->ctx, o->precision),
+                     .tile = o->tile};
+  if (s->at_work || !s->max_memory) return SUMI_OK;
+  sumi_session_trim(s);
+  work.held_bytes = (size_t)(height * width) * 3 * sizeof(float); /* the caller's picture */
+  const sumi_status status = sumi__session_save(s, &work);
+  o->tile = work.tile;
+  return status;
+}
+
 sumi_status sumi_session_encode(sumi_session *s, const float *pictures, int64_t n, int64_t height, int64_t width,
                                 const sumi_codec_options *options, float *latents, float *logvar) {
   sumi_status status = SUMI_OK;
-  const sumi_codec_options o = options ? *options : (sumi_codec_options){0};
+  sumi_codec_options o = options ? *options : (sumi_codec_options){0};
   const sumi__autoencoder_kl_config *config = &s->engine->model->vae;
   const int64_t factor = sumi__autoencoder_kl_factor(config);
   float *noise = NULL, *spread = NULL;
   SUMI_TRY(check_sides(s, n, height, width, factor, MOST_PIXELS));
   SUMI_TRY(sumi__tile_check(s, o.tile));
+  SUMI_TRY(save_memory(s, SUMI__VAE_ENCODE, height, width, &o));
   const int64_t count = n * config->latent_channels * (height / factor) * (width / factor);
   spread = sumi__alloc_array(s->ctx, (size_t)count, sizeof *spread);
   SUMI_TRY(spread ? SUMI_OK : SUMI_NO_MEMORY);
@@ -127,7 +144,7 @@ static float to_picture(float x) {
 sumi_status sumi_session_decode(sumi_session *s, const float *latents, int64_t n, int64_t height, int64_t width,
                                 const sumi_codec_options *options, float *pictures) {
   sumi_status status = SUMI_OK;
-  const sumi_codec_options o = options ? *options : (sumi_codec_options){0};
+  sumi_codec_options o = options ? *options : (sumi_codec_options){0};
   const sumi__autoencoder_kl_config *config = &s->engine->model->vae;
   const int64_t factor = sumi__autoencoder_kl_factor(config), channels = config->latent_channels;
   const int64_t pixels = height * width, values = pixels * factor * factor * config->out_channels;
@@ -137,6 +154,7 @@ sumi_status sumi_session_decode(sumi_session *s, const float *latents, int64_t n
   float *in = NULL;
   SUMI_TRY(check_sides(s, n, height, width, 1, MOST_PIXELS / factor));
   SUMI_TRY(sumi__tile_check(s, o.tile));
+  SUMI_TRY(save_memory(s, SUMI__VAE_DECODE, height * factor, width * factor, &o));
   in = sumi__alloc_array(s->ctx, (size_t)(channels * pixels), sizeof *in);
   SUMI_TRY(in ? SUMI_OK : SUMI_NO_MEMORY);
   SUMI_TRY(sumi__session_coder(s, SUMI__VAE_DECODE, sumi__precision_dtype(s->ctx, o.precision), &coder));
@@ -144,7 +162,7 @@ sumi_status sumi_session_decode(sumi_session *s, const float *latents, int64_t n
     sumi__to_channels_last(latents + i * channels * pixels, 1, channels, pixels, in);
     for (int64_t k = 0; k < channels * pixels; k++) in[k] = in[k] / scale + shift;
     float *out = pictures + i * values;
-    SUMI_TRY(sumi__vae_coder_run(coder, in, 1, height, width, tiling_of(s, o.tile, &tiling), NULL, out));
+    SUMI_TRY(sumi__vae_coder_run(coder, in, 1, height, width, sumi__session_tiling(s, o.tile, &tiling), NULL, out));
     for (int64_t k = 0; k < values; k++) out[k] = to_picture(out[k]);
   }
 done:

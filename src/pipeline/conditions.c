@@ -85,11 +85,11 @@ typedef struct encoder {
   int64_t size; /* values of a chunk's encoding */
   const float *empty;
   int pending;
-  int32_t ids[2][SUMI_CHUNK_TOKENS];
+  int32_t ids[SUMI__CONDITIONS_ROWS][SUMI_CHUNK_TOKENS];
   struct {
     const sumi_prompt_chunk *chunk;
     float *to;
-  } queue[2];
+  } queue[SUMI__CONDITIONS_ROWS];
 } encoder;
 
 static sumi_status flush(encoder *e) {
@@ -98,7 +98,7 @@ static sumi_status flush(encoder *e) {
   if (!e->pending) return SUMI_OK;
   if (e->pending == 1) memcpy(e->ids[1], e->ids[0], sizeof e->ids[0]);
   const int skip = e->job->clip_skip ? e->job->clip_skip : 1;
-  SUMI_TRY(sumi__text_run(&e->s->text, e->ids[0], 2, skip, e->compute, NULL, NULL, &output));
+  SUMI_TRY(sumi__text_run(&e->s->text, e->ids[0], SUMI__CONDITIONS_ROWS, skip, e->compute, NULL, NULL, &output));
   for (int i = 0; i < e->pending; i++) {
     memcpy(e->queue[i].to, output + i * e->size, (size_t)e->size * sizeof *output);
     sumi__emphasis_apply(e->job->emphasis, e->queue[i].to, e->empty, e->queue[i].chunk->weights, SUMI_CHUNK_TOKENS,
@@ -113,7 +113,7 @@ static sumi_status push(encoder *e, const sumi_prompt_chunk *chunk, float *to) {
   memcpy(e->ids[e->pending], chunk->ids, sizeof chunk->ids);
   e->queue[e->pending].chunk = chunk;
   e->queue[e->pending++].to = to;
-  return e->pending == 2 ? flush(e) : SUMI_OK;
+  return e->pending == SUMI__CONDITIONS_ROWS ? flush(e) : SUMI_OK;
 }
 
 static sumi_status encode_parts(encoder *e, const sumi__conditions *c, const sumi_prompt_chunk *blank) {
@@ -151,7 +151,7 @@ done:
   return status;
 }
 
-sumi_status sumi__conditions_make(sumi_session *s, const sumi_generation *job, int steps, sumi__conditions *c) {
+sumi_status sumi__conditions_parse(sumi_session *s, const sumi_generation *job, int steps, sumi__conditions *c) {
   sumi_status status = SUMI_OK;
   *c = (sumi__conditions){.session = s, .width = s->engine->model->text.hidden_size};
   SUMI_TRY(parse(s, job, job->prompt, false, steps, &c->positive));
@@ -166,6 +166,13 @@ sumi_status sumi__conditions_make(sumi_session *s, const sumi_generation *job, i
   c->chunks = sumi__max_i64(most_chunks(c->positive), most_chunks(c->negative));
   c->tokens = c->chunks * SUMI_CHUNK_TOKENS;
   SUMI_TRY(find_slots(c));
+done:
+  return status;
+}
+
+sumi_status sumi__conditions_encode(sumi__conditions *c, const sumi_generation *job) {
+  sumi_status status = SUMI_OK;
+  const sumi_session *s = c->session;
   c->contexts = sumi__alloc_array(s->ctx, (size_t)c->count, (size_t)(c->tokens * c->width) * sizeof *c->contexts);
   SUMI_TRY(c->contexts ? SUMI_OK : SUMI_NO_MEMORY);
   SUMI_TRY(encode(c, job));

@@ -20,9 +20,13 @@ typedef struct sumi__conditions {
   size_t kv_bytes;
 } sumi__conditions;
 
-/* Reads and encodes the prompts. Free with sumi__conditions_free, also after a failure. Errors: INVALID (too many
- * parts), those of sumi_prompt_parse and of the text encoder. */
-sumi_status sumi__conditions_make(sumi_session *session, const sumi_generation *job, int steps, sumi__conditions *out);
+enum { SUMI__CONDITIONS_ROWS = 2 }; /* chunks that the text encoder takes at once */
+
+/* Reads the prompts. Free with sumi__conditions_free, also after a failure. Errors: INVALID (too many parts), those of
+ * sumi_prompt_parse. */
+sumi_status sumi__conditions_parse(sumi_session *session, const sumi_generation *job, int steps, sumi__conditions *out);
+/* Encodes them. Errors: those of the text encoder. */
+sumi_status sumi__conditions_encode(sumi__conditions *c, const sumi_generation *job);
 /* Turns contexts into keys and values for the U-Net as it is prepared. */
 sumi_status sumi__conditions_read(sumi__conditions *c);
 void sumi__conditions_free(sumi__conditions *c);

@@ -37,6 +37,15 @@ static sumi_status make_guidance(sumi__denoise *d, const sumi_generation *job) {
   return SUMI_OK;
 }
 
+sumi_status sumi__denoise_rows(sumi_session *s, const sumi__conditions *conditions, const sumi_generation *job,
+                               int64_t count, int64_t *rows) {
+  sumi__denoise d = {.session = s, .conditions = conditions};
+  const sumi_status status = make_guidance(&d, job);
+  *rows = count * groups_of(&d);
+  sumi__denoise_free(&d);
+  return status;
+}
+
 sumi_status sumi__denoise_make(sumi_session *s, sumi__conditions *conditions, const sumi_generation *job, int64_t count,
                                const sumi__start *start, sumi__denoise *d) {
   sumi_status status = SUMI_OK;

@@ -25,6 +25,10 @@ typedef struct sumi__denoise {
   float *planes; /* (parts + edits + none, size): a picture's predictions, channels first */
 } sumi__denoise;
 
+/* The rows of the U-Net's batch for `count` pictures. Errors: NO_MEMORY. */
+sumi_status sumi__denoise_rows(sumi_session *session, const sumi__conditions *conditions, const sumi_generation *job,
+                               int64_t count, int64_t *rows);
+
 /* Prepares the U-Net and the conditions' keys and values. Free with sumi__denoise_free, also after a failure. */
 sumi_status sumi__denoise_make(sumi_session *session, sumi__conditions *conditions, const sumi_generation *job,
                                int64_t count, const sumi__start *start, sumi__denoise *out);

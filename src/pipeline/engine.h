@@ -36,7 +36,14 @@ typedef struct sumi__text_runner {
   sumi_program *program;
   sumi_tensor *tokens; /* embeddings of the vocabulary, (rows, SUMI_CHUNK_TOKENS, width) */
   sumi__clip_text_outputs out;
+  sumi__thrift thrift; /* of programs that are compiled from now on */
 } sumi__text_runner;
+
+/* Compiles, unless that has been done. */
+sumi_status sumi__text_prepare(sumi__text_runner *r, int64_t rows, int clip_skip, sumi_dtype compute);
+/* What it would take. Drops the program that is there. */
+sumi_status sumi__text_account(sumi__text_runner *r, int64_t rows, int clip_skip, sumi_dtype compute,
+                               sumi__account *out);
 
 /* ids (rows, SUMI_CHUNK_TOKENS); the results, each (rows, SUMI_CHUNK_TOKENS, width), are lent until the next run. */
 sumi_status sumi__text_run(sumi__text_runner *r, const int32_t *ids, int64_t rows, int clip_skip, sumi_dtype compute,
@@ -62,10 +69,17 @@ typedef struct sumi__unet_runner {
   sumi_tensor **kv_in;  /* of the step's program: (rows, tokens, width) */
   sumi_tensor **kv_out; /* of the context's: (1, tokens, width) */
   int kv_count;
+  /* Where there is little memory: */
+  sumi__thrift thrift;                            /* as text_runner's */
+  int64_t at_once;                                /* rows of a run, at most; 0: all of them */
+  float *rows_sample, *rows_out, *rows_timesteps; /* all rows, if runs are of fewer; else NULL */
+  char *rows_kv;
 } sumi__unet_runner;
 
 /* Compiles for a shape, unless that is there. */
 sumi_status sumi__unet_prepare(sumi__unet_runner *r, const sumi__unet_shape *shape);
+/* What it would take, with so many contexts' keys and values. Drops the programs that are there. */
+sumi_status sumi__unet_account(sumi__unet_runner *r, const sumi__unet_shape *shape, int contexts, sumi__account *out);
 /* Bytes of the keys and values of one context. */
 size_t sumi__unet_context_bytes(const sumi__unet_runner *r);
 /* Keys and values of a context (tokens, text width), and their way into a row of the step's program. */
@@ -90,7 +104,9 @@ struct sumi_session {
   sumi__vae_coder *coder;
   sumi__vae_direction coder_direction;
   sumi_dtype coder_compute;
-  bool at_work; /* a job is running, whose callbacks may not begin another */
+  size_t max_memory;            /* 0: as much as is fastest */
+  sumi__thrift coder_thrift[2]; /* by direction */
+  bool at_work;                 /* a job is running, whose callbacks may not begin another */
 };
 
 /* INVALID in the middle of a job. */
@@ -107,6 +123,28 @@ double sumi__generation_image_guidance(const sumi_generation *filled);
 sumi_status sumi__tile_check(const sumi_session *s, int64_t tile);
 
 sumi_dtype sumi__precision_dtype(const sumi_context *ctx, sumi_precision precision);
+
+/* ---- Keeping within a limit ---- */
+
+/* What a job is about to do, as far as its memory goes. */
+typedef struct sumi__work {
+  sumi__unet_shape unet; /* rows 0: no U-Net, and no text encoder */
+  int contexts;          /* whose keys and values are kept */
+  int clip_skip;         /* of the text encoder */
+  bool encodes, decodes; /* which of the autoencoder's sides */
+  int64_t height, width; /* of a picture in pixels */
+  sumi_dtype compute;
+  int64_t tile;      /* that was asked for; 0: to be chosen */
+  size_t held_bytes; /* by the caller, beside the networks */
+} sumi__work;
+
+/* Chooses how the networks are run so that the session's limit holds, tells it (a line of the log), and what side
+ * tiles have: work->tile. NO_MEMORY, with the least that would do, if nothing is little enough. Nothing is done without
+ * a limit. */
+sumi_status sumi__session_save(sumi_session *s, sumi__work *work);
+
+/* Tiles of so many pixels, in *out, or NULL for none. */
+const sumi__vae_tiling *sumi__session_tiling(const sumi_session *s, int64_t tile, sumi__vae_tiling *out);
 
 /* A coder for the direction and type, kept for the next time. */
 sumi_status sumi__session_coder(sumi_session *s, sumi__vae_direction direction, sumi_dtype compute,

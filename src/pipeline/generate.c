@@ -183,7 +183,9 @@ static sumi_status sample(job *j) {
                                 .prepare_user = j,
                                 .report = report,
                                 .report_user = j};
+  SUMI_TRY(tell(j, SUMI_PHASE_LOAD, 0));
   SUMI_TRY(sumi__denoise_make(j->s, &j->conditions, &j->how, j->count, &j->start, &j->denoise));
+  SUMI_TRY(tell(j, SUMI_PHASE_LOAD, 1));
   SUMI_TRY(sumi__sample(j->s->ctx, &how, j->start.x, NULL));
   const float scale = (float)sumi__state_scale(j->sampler, j->schedule.levels[j->schedule.steps].sigma);
   for (int64_t i = 0; i < j->count * j->start.size; i++) j->start.x[i] *= scale;
@@ -211,10 +213,11 @@ static sumi_status decode(job *j, float *pictures) {
   sumi_status status = SUMI_OK;
   const sumi_codec_options options = {.precision = j->how.precision, .tile = j->how.tile};
   const bool last = j->begin + j->count == j->how.count;
-  if (last && j->how.low_memory) sumi__unet_runner_drop(&j->s->unet);
+  if ((last && j->how.low_memory) || j->s->max_memory) sumi__unet_runner_drop(&j->s->unet);
   SUMI_TRY(tell(j, SUMI_PHASE_DECODE, 0));
   SUMI_TRY(sumi_session_decode(j->s, j->start.x, j->count, j->start.height, j->start.width, &options, pictures));
   SUMI_TRY(hand_over(j, pictures)); /* first, so that it is not lost if the other callback stops here */
+  if (j->s->max_memory) sumi__session_drop_coder(j->s);
   SUMI_TRY(tell(j, SUMI_PHASE_DECODE, 1));
 done:
   return status;
@@ -243,14 +246,45 @@ static void finish(job *j) {
   sumi__ddpm_free(ctx, &j->ddpm);
 }
 
+/* With a limit the networks take turns, and each has all of it. */
+static sumi_status save_memory(job *j, const float *pictures) {
+  sumi_status status = SUMI_OK;
+  sumi__work work = {.unet = {.height = j->start.height, .width = j->start.width, .tokens = j->conditions.tokens},
+                     .contexts = j->conditions.count,
+                     .clip_skip = j->how.clip_skip,
+                     .encodes = j->how.init,
+                     .decodes = pictures || j->how.batch_done,
+                     .height = j->how.height,
+                     .width = j->how.width,
+                     .compute = sumi__precision_dtype(j->s->ctx, j->how.precision),
+                     .tile = j->how.tile,
+                     .held_bytes = (size_t)(j->how.batch * j->start.size) * sizeof(float)};
+  if (!j->s->max_memory) return SUMI_OK;
+  work.unet.compute = work.compute;
+  work.held_bytes *= 16; /* of all that a batch has of the size of its latents */
+  if (j->pictures) work.held_bytes += (size_t)(j->how.batch * j->how.width * j->how.height) * 3 * sizeof *j->pictures;
+  SUMI_TRY(sumi__denoise_rows(j->s, &j->conditions, &j->how, j->how.batch, &work.unet.rows));
+  SUMI_TRY(sumi__session_save(j->s, &work));
+  j->how.tile = work.tile;
+  j->how.low_memory = true;
+done:
+  return status;
+}
+
 sumi_status sumi_session_generate(sumi_session *session, const sumi_generation *how, float *pictures, float *latents) {
   sumi_status status = sumi__session_idle(session);
   job j;
   if (status != SUMI_OK) return status;
   session->at_work = true;
   SUMI_TRY(begin(&j, session, how, how->batch_done && !pictures));
+  SUMI_TRY(sumi__conditions_parse(session, &j.how, j.how.steps, &j.conditions));
+  SUMI_TRY(save_memory(&j, pictures));
+  SUMI_TRY(tell(&j, SUMI_PHASE_LOAD, 0));
+  SUMI_TRY(sumi__text_prepare(&session->text, SUMI__CONDITIONS_ROWS, j.how.clip_skip,
+                              sumi__precision_dtype(session->ctx, j.how.precision)));
+  SUMI_TRY(tell(&j, SUMI_PHASE_LOAD, 1));
   SUMI_TRY(tell(&j, SUMI_PHASE_TEXT, 0));
-  SUMI_TRY(sumi__conditions_make(session, &j.how, j.how.steps, &j.conditions));
+  SUMI_TRY(sumi__conditions_encode(&j.conditions, &j.how));
   if (j.how.low_memory) sumi__text_runner_drop(&session->text);
   SUMI_TRY(tell(&j, SUMI_PHASE_TEXT, 1));
   SUMI_TRY(encode(&j));
@@ -261,6 +295,6 @@ sumi_status sumi_session_generate(sumi_session *session, const sumi_generation *
 done:
   finish(&j);
   session->at_work = false;
-  if (status == SUMI_OK && how->low_memory) sumi_session_trim(session);
+  if (status == SUMI_OK && j.how.low_memory) sumi_session_trim(session);
   return status;
 }

@@ -22,6 +22,14 @@ done:
   return status;
 }
 
+void sumi_session_limit(sumi_session *s, size_t max_memory) {
+  if (s->at_work) return;
+  sumi_session_trim(s);
+  s->max_memory = max_memory;
+  s->text.thrift = s->unet.thrift = s->coder_thrift[0] = s->coder_thrift[1] = (sumi__thrift){0};
+  s->unet.at_once = 0;
+}
+
 void sumi__session_drop_coder(sumi_session *s) {
   sumi__vae_coder_free(s->coder);
   s->coder = NULL;
@@ -53,6 +61,7 @@ sumi_status sumi__session_coder(sumi_session *s, sumi__vae_direction direction, 
     const sumi__nn nn = sumi__nn_root(NULL, s->engine->vae);
     sumi__session_drop_coder(s);
     SUMI_TRY(sumi__vae_coder_create(s->backend, &nn, &s->engine->model->vae, direction, compute, &s->coder));
+    sumi__vae_coder_save(s->coder, &s->coder_thrift[direction]);
     s->coder_direction = direction;
     s->coder_compute = compute;
   }

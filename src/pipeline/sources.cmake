@@ -12,6 +12,7 @@ list(APPEND SUMI_SOURCES
   src/pipeline/generation.c
   src/pipeline/inside.c
   src/pipeline/judge.c
+  src/pipeline/memory.c
   src/pipeline/noise.c
   src/pipeline/session.c
   src/pipeline/start.c

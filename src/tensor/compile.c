@@ -1,5 +1,6 @@
 /* From a graph to a program: copy, fuse, choose kernels, place values, and compute what never changes. */
 #include "ops/ops.h"
+#include "tensor/account.h"
 #include "tensor/load.h"
 #include "tensor/profile.h"
 #include "tensor/program.h"
@@ -186,10 +187,6 @@ static size_t scratch_of(const sumi_program *p, const sumi__step *s) {
 
 static sumi_status allocate(sumi_program *p) {
   sumi_status status = SUMI_OK;
-  for (size_t s = 0; s < p->n_steps; s++) {
-    const size_t bytes = scratch_of(p, &p->steps[s]);
-    if (bytes > p->info.scratch_bytes) p->info.scratch_bytes = bytes;
-  }
   SUMI_TRY(allocate_values(p));
   p->scratch = sumi__alloc(p->ctx, p->info.scratch_bytes);
   if (!p->scratch) status = SUMI_NO_MEMORY;
@@ -223,37 +220,71 @@ done:
   return status;
 }
 
+/* All that is known of a program before it has memory. The number of threads is the context's by then. */
+static sumi_status describe(sumi_program *p, sumi_graph *g, int n, sumi_tensor *const *outputs,
+                            const sumi_compile_options *chosen) {
+  sumi_status status = SUMI_OK;
+  sumi_tensor **map = NULL;
+  p->ctx = g->ctx;
+  p->theirs = g;
+  g->owners++;
+  SUMI_TRY(sumi__clone_live(g, n, outputs, &p->g, &map));
+  SUMI_TRY(make_ports(p, g, map, n, outputs));
+  if (p->backend->fuses && !chosen->reference) SUMI_TRY(fuse(p));
+  SUMI_TRY(classify(p, chosen->frozen));
+  SUMI_TRY(sumi__make_steps(p, chosen));
+  SUMI_TRY(plan_memory(p));
+  for (size_t s = 0; s < p->n_steps; s++) {
+    const size_t bytes = scratch_of(p, &p->steps[s]);
+    if (bytes > p->info.scratch_bytes) p->info.scratch_bytes = bytes;
+  }
+done:
+  sumi__free(g->ctx, map);
+  return status;
+}
+
+static sumi_compile_options chosen_options(const sumi_graph *g, const sumi_compile_options *options) {
+  sumi_compile_options chosen = options ? *options : (sumi_compile_options){0};
+  if (chosen.winograd == SUMI_WINOGRAD_DEFAULT) chosen.winograd = g->ctx->options.winograd;
+  return chosen;
+}
+
+sumi_status sumi__compile_account(sumi_backend *backend, sumi_graph *g, int n, sumi_tensor *const *outputs,
+                                  const sumi_compile_options *options, sumi__account *out) {
+  sumi_status status = SUMI_OK;
+  const sumi_compile_options chosen = chosen_options(g, options);
+  sumi_program *p = NULL;
+  SUMI_TRY(check_request(backend, g, n, outputs));
+  p = sumi__alloc_zero(g->ctx, sizeof *p);
+  SUMI_TRY(p ? SUMI_OK : SUMI_NO_MEMORY);
+  p->backend = backend;
+  const int threads_before = sumi__set_library_threads(g->ctx->threads);
+  status = describe(p, g, n, outputs, &chosen);
+  sumi__set_library_threads(threads_before);
+  if (status == SUMI_OK) status = sumi__account_of(p, out);
+done:
+  sumi_program_free(p);
+  return status;
+}
+
 sumi_status sumi_compile(sumi_backend *backend, sumi_graph *g, int n, sumi_tensor *const *outputs,
                          const sumi_compile_options *options, sumi_program **out) {
   sumi_status status = SUMI_OK;
-  sumi_compile_options chosen = options ? *options : (sumi_compile_options){0};
-  sumi_tensor **map = NULL;
+  const sumi_compile_options chosen = chosen_options(g, options);
   sumi_program *p = NULL;
   *out = NULL;
-  if (chosen.winograd == SUMI_WINOGRAD_DEFAULT) chosen.winograd = g->ctx->options.winograd;
   SUMI_TRY(check_request(backend, g, n, outputs));
-  const int threads_before = sumi__set_library_threads(g->ctx->threads);
   p = sumi__alloc_zero(g->ctx, sizeof *p);
-  status = p ? SUMI_OK : SUMI_NO_MEMORY;
-  if (status == SUMI_OK) {
-    p->ctx = g->ctx;
-    p->backend = backend;
-    p->theirs = g;
-    g->owners++;
-    status = sumi__clone_live(g, n, outputs, &p->g, &map);
-  }
-  if (status == SUMI_OK) status = make_ports(p, g, map, n, outputs);
-  if (status == SUMI_OK && backend->fuses && !chosen.reference) status = fuse(p);
-  if (status == SUMI_OK) status = classify(p, chosen.frozen);
-  if (status == SUMI_OK) status = sumi__make_steps(p, &chosen);
-  if (status == SUMI_OK) status = plan_memory(p);
+  SUMI_TRY(p ? SUMI_OK : SUMI_NO_MEMORY);
+  p->backend = backend;
+  const int threads_before = sumi__set_library_threads(g->ctx->threads);
+  status = describe(p, g, n, outputs, &chosen);
   if (status == SUMI_OK) status = allocate(p);
   if (status == SUMI_OK) status = sumi__compute_fixed(p);
   if (status == SUMI_OK) status = resolve(p);
   if (status == SUMI_OK) status = sumi__profile_attach(p, chosen.name);
   sumi__set_library_threads(threads_before);
 done:
-  sumi__free(g->ctx, map);
   if (status == SUMI_OK)
     *out = p;
   else

@@ -1,4 +1,5 @@
 list(APPEND SUMI_SOURCES
+  src/tensor/account.c
   src/tensor/addends.c
   src/tensor/autodiff.c
   src/tensor/clone.c

@@ -1,0 +1,200 @@
+/* How a session keeps within a limit. The networks take turns, so each is planned by itself: a program's account is
+ * known before it takes anything (sumi__compile_account), and one lever after the other is pulled, those that cost the
+ * least time first, until it is little enough. */
+#include "pipeline/engine.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* Code and its libraries, tokens, graphs, oneDNN's compiled kernels: what no account has. */
+#define BESIDE_BYTES ((size_t)80 << 20)
+#define MB 1e-6
+
+/* A network in one way of running it. */
+typedef struct network {
+  sumi_session *s;
+  const sumi__work *work;
+  sumi__thrift *thrift; /* where its runner looks */
+  sumi_status (*account)(const struct network *n, sumi__account *out);
+  sumi__vae_direction direction;
+  size_t budget;
+  sumi__account found;
+  size_t least; /* bytes that the last way would take if no weight were kept */
+} network;
+
+/* ---- Accounts ---- */
+
+static sumi_status text_account(const network *n, sumi__account *out) {
+  return sumi__text_account(&n->s->text, 2, n->work->clip_skip, n->work->compute, out);
+}
+
+static sumi_status unet_account(const network *n, sumi__account *out) {
+  return sumi__unet_account(&n->s->unet, &n->work->unet, n->work->contexts, out);
+}
+
+static sumi_status coder_account(const network *n, sumi__account *out) {
+  sumi_status status = SUMI_OK;
+  sumi__vae_coder *coder;
+  const int64_t factor = sumi__autoencoder_kl_factor(&n->s->engine->model->vae);
+  const int64_t unit = n->direction == SUMI__VAE_DECODE ? factor : 1;
+  const sumi__vae_tiling *tiling;
+  sumi__vae_tiling cut;
+  sumi__session_drop_coder(n->s);
+  SUMI_TRY(sumi__session_coder(n->s, n->direction, n->work->compute, &coder));
+  tiling = sumi__session_tiling(n->s, n->work->tile, &cut);
+  SUMI_TRY(sumi__vae_coder_account(coder, n->work->height / unit, n->work->width / unit, tiling, out));
+  /* The picture that goes in, or that has come out. */
+  out->bytes += (size_t)(n->work->height * n->work->width) * 3 * sizeof(float);
+done:
+  sumi__session_drop_coder(n->s);
+  return status;
+}
+
+/* ---- Levers ---- */
+
+static sumi_status try_way(network *n, sumi_winograd winograd, size_t max_weight_bytes, bool *fits) {
+  *n->thrift = (sumi__thrift){winograd, max_weight_bytes};
+  const sumi_status status = n->account(n, &n->found);
+  *fits = status == SUMI_OK && n->found.bytes <= n->budget;
+  return status;
+}
+
+/* All weights as they are fastest; all of them, but filters as the plain algorithm has them; as many as there is room
+ * for. */
+static sumi_status fit(network *n, bool *fits) {
+  sumi_status status = SUMI_OK;
+  SUMI_TRY(try_way(n, SUMI_WINOGRAD_DEFAULT, 0, fits));
+  if (*fits) goto done;
+  SUMI_TRY(try_way(n, SUMI_WINOGRAD_OFF, 0, fits));
+  if (*fits) goto done;
+  SUMI_TRY(try_way(n, SUMI_WINOGRAD_OFF, 1, fits));
+  n->least = n->found.bytes;
+  if (*fits) SUMI_TRY(try_way(n, SUMI_WINOGRAD_OFF, 1 + n->budget - n->least, fits));
+done:
+  return status;
+}
+
+static sumi_status fit_unet(network *n, bool *fits) {
+  sumi_status status = SUMI_OK;
+  sumi__unet_runner *r = &n->s->unet;
+  r->at_once = 0;
+  for (int64_t rows = n->work->unet.rows; rows >= 1; rows = rows > 1 ? (rows + 1) / 2 : 0) {
+    r->at_once = rows < n->work->unet.rows ? rows : 0;
+    SUMI_TRY(fit(n, fits));
+    if (*fits) break;
+  }
+done:
+  return status;
+}
+
+/* ---- The autoencoder ---- */
+
+/* Sides of tiles that are tried; 0 is the whole picture. */
+static const int64_t tiles[] = {0, 768, 512, 384, 256, 192, 128, 64};
+enum { TILES = sizeof tiles / sizeof *tiles };
+
+/* Both sides of it that the job needs, with the tiles that work->tile says. */
+static sumi_status fit_sides(network *coders, bool *fits) {
+  sumi_status status = SUMI_OK;
+  const bool needed[] = {coders[0].work->decodes, coders[1].work->encodes};
+  *fits = true;
+  for (int k = 0; k < 2; k++) {
+    bool one = true;
+    if (needed[k]) SUMI_TRY(fit(&coders[k], &one));
+    *fits = *fits && one;
+  }
+done:
+  return status;
+}
+
+static sumi_status fit_coders(network *coders, sumi__work *work, bool *fits) {
+  sumi_status status = SUMI_OK;
+  const bool given = work->tile != 0;
+  const int64_t side = sumi__max_i64(work->height, work->width);
+  SUMI_TRY(fit_sides(coders, fits));
+  for (int k = 1; k < TILES && !given && !*fits; k++) {
+    if (tiles[k] >= side) continue;
+    work->tile = tiles[k];
+    SUMI_TRY(fit_sides(coders, fits));
+  }
+done:
+  return status;
+}
+
+/* ---- Telling ---- */
+
+typedef struct line {
+  char text[512];
+  size_t used;
+} line;
+
+static void add(line *l, const char *format, ...) SUMI__PRINTF(2, 3);
+static void add(line *l, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  const int n = vsnprintf(l->text + l->used, sizeof l->text - l->used, format, args);
+  va_end(args);
+  if (n > 0) l->used += (size_t)n < sizeof l->text - l->used ? (size_t)n : sizeof l->text - l->used - 1;
+}
+
+static void add_network(line *l, const char *name, const network *n) {
+  if (n->thrift->winograd == SUMI_WINOGRAD_DEFAULT) return;
+  add(l, "; %s: ", name);
+  if (n->found.streamed_bytes)
+    add(l, "%.0f MB of weights kept, %.0f MB read in each run", (double)n->found.weight_bytes * MB,
+        (double)n->found.streamed_bytes * MB);
+  else
+    add(l, "filters are not kept transformed");
+}
+
+static void tell(const sumi_session *s, const sumi__work *work, const network *text, const network *unet,
+                 const network *coders, size_t most) {
+  line l = {.used = 0};
+  add(&l, "memory: %.0f MB at most, of %.0f", (double)most * MB, (double)s->max_memory * MB);
+  if (work->unet.rows) add(&l, "; networks one after the other");
+  if (work->unet.rows) add_network(&l, "text encoder", text);
+  if (work->unet.rows) add_network(&l, "U-Net", unet);
+  if (s->unet.at_once)
+    add(&l, "; %lld of %lld latents at once", (long long)s->unet.at_once, (long long)work->unet.rows);
+  if (work->encodes) add_network(&l, "VAE encoder", &coders[1]);
+  if (work->decodes) add_network(&l, "VAE decoder", &coders[0]);
+  if (work->tile) add(&l, "; VAE in tiles of %lld pixels", (long long)work->tile);
+  sumi__log(s->ctx, SUMI_LOG_INFO, "%s", l.text);
+}
+
+/* ---- All of it ---- */
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+sumi_status sumi__session_save(sumi_session *s, sumi__work *work) {
+  sumi_status status = SUMI_OK;
+  const size_t beside = BESIDE_BYTES + work->held_bytes;
+  const network any = {.s = s, .work = work, .budget = s->max_memory > beside ? s->max_memory - beside : 0};
+  network text = any, unet = any, coders[] = {any, any};
+  bool text_fits = true, unet_fits = true, coders_fit = true;
+  if (!s->max_memory) return SUMI_OK;
+  text.thrift = &s->text.thrift;
+  text.account = text_account;
+  unet.thrift = &s->unet.thrift;
+  unet.account = unet_account;
+  for (int k = 0; k < 2; k++) {
+    coders[k].direction = k ? SUMI__VAE_ENCODE : SUMI__VAE_DECODE;
+    coders[k].thrift = &s->coder_thrift[coders[k].direction];
+    coders[k].account = coder_account;
+  }
+  if (work->unet.rows) SUMI_TRY(fit(&text, &text_fits));
+  if (work->unet.rows) SUMI_TRY(fit_unet(&unet, &unet_fits));
+  SUMI_TRY(fit_coders(coders, work, &coders_fit));
+  const network *all[] = {&text, &unet, &coders[0], &coders[1]};
+  size_t least = 0, most = 0;
+  for (int k = 0; k < 4; k++) {
+    least = larger(least, all[k]->least);
+    most = larger(most, all[k]->found.bytes);
+  }
+  SUMI_CHECK(s->ctx, text_fits && unet_fits && coders_fit, SUMI_NO_MEMORY,
+             "%.0f MB of memory are too little for this job: the least that would do is %.0f MB",
+             (double)s->max_memory * MB, (double)(least + beside) * MB + 1.0);
+  tell(s, work, &text, &unet, coders, most + beside);
+done:
+  return status;
+}

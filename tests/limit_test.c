@@ -1,0 +1,148 @@
+/* A session with a limit: the least that works is told, less memory is taken than without, and the picture stays the
+ * same but for rounding. */
+#include "support.h"
+
+#include <math.h>
+
+enum { SIDE = 32, VALUES = SIDE * SIDE * 3 };
+
+/* What the context has allocated, and what it has said. */
+typedef struct meter {
+  size_t now, most;
+  int lines;
+  char line[512];
+} meter;
+
+enum { HEAD = 64 };
+
+static void *allocate(void *user, size_t bytes) {
+  meter *m = user;
+  char *memory = aligned_alloc(HEAD, sumi__align_up(bytes + HEAD, HEAD));
+  if (!memory) return NULL;
+  *(size_t *)(void *)memory = bytes;
+  m->now += bytes;
+  if (m->now > m->most) m->most = m->now;
+  return memory + HEAD;
+}
+
+static void release(void *user, void *memory) {
+  meter *m = user;
+  if (!memory) return;
+  char *head = (char *)memory - HEAD;
+  m->now -= *(size_t *)(void *)head;
+  free(head);
+}
+
+static void keep_line(void *user, sumi_log_level level, const char *message) {
+  meter *m = user;
+  (void)level;
+  if (strncmp(message, "memory: ", 8) != 0) return;
+  m->lines++;
+  snprintf(m->line, sizeof m->line, "%s", message);
+}
+
+typedef struct bed {
+  meter m;
+  sumi_context *ctx;
+  sumi_engine *engine;
+  sumi_session *session;
+} bed;
+
+static void make_bed(bed *b) {
+  *b = (bed){.session = NULL};
+  const sumi_context_options options = {.threads = 1,
+                                        .allocate = allocate,
+                                        .release = release,
+                                        .memory_user = &b->m,
+                                        .log = keep_line,
+                                        .log_user = &b->m};
+  assert_int_equal(sumi_context_create(&options, &b->ctx), SUMI_OK);
+  assert_int_equal(sumi_engine_open(b->ctx, SUMI_TESTS "/golden/sd/sd1", NULL, &b->engine), SUMI_OK);
+  assert_int_equal(sumi_session_create(b->engine, b->ctx, &b->session), SUMI_OK);
+}
+
+static void unmake_bed(bed *b) {
+  sumi_session_free(b->session);
+  sumi_engine_close(b->engine);
+  sumi_context_free(b->ctx);
+  assert_int_equal(b->m.now, 0);
+}
+
+/* With that limit, from no programs; the most that was allocated beside what was there before goes to *most. */
+static sumi_status draw(bed *b, size_t limit, int64_t count, float *pictures, size_t *most) {
+  const sumi_generation job = {.prompt = "an otter",
+                               .width = SIDE,
+                               .height = SIDE,
+                               .seed = 3,
+                               .steps = 2,
+                               .count = count,
+                               .batch = 2,
+                               .precision = SUMI_PRECISION_F32,
+                               .low_memory = true};
+  sumi_session_limit(b->session, limit);
+  const size_t before = b->m.most = b->m.now;
+  const sumi_status status = sumi_session_generate(b->session, &job, pictures, NULL);
+  *most = b->m.most - before;
+  return status;
+}
+
+/* The least limit that works, by trying. */
+static size_t least_limit(bed *b, float *pictures) {
+  size_t low = 1, high = (size_t)1 << 30, most;
+  while (high - low > 1024) {
+    const size_t middle = low + (high - low) / 2;
+    const sumi_status status = draw(b, middle, 3, pictures, &most);
+    if (status != SUMI_OK) assert_int_equal(status, SUMI_NO_MEMORY);
+    *(status == SUMI_OK ? &high : &low) = middle;
+  }
+  return high;
+}
+
+static void little_memory_gives_the_same_pictures(void **state) {
+  static float free_ones[3 * VALUES], saved[3 * VALUES];
+  size_t of_free, of_saved;
+  bed b;
+  (void)state;
+  make_bed(&b);
+  assert_int_equal(draw(&b, 0, 3, free_ones, &of_free), SUMI_OK);
+  assert_int_equal(b.m.lines, 0);
+  const size_t least = least_limit(&b, saved);
+  memset(saved, 0, sizeof saved);
+  b.m.lines = 0;
+  assert_int_equal(draw(&b, least, 3, saved, &of_saved), SUMI_OK);
+  assert_int_equal(b.m.lines, 1);
+  assert_non_null(strstr(b.m.line, "1 of 4 latents at once"));
+  assert_non_null(strstr(b.m.line, "read in each run"));
+  /* Sums of f32 in another order. */
+  for (int i = 0; i < 3 * VALUES; i++)
+    if (!(fabsf(saved[i] - free_ones[i]) <= 1e-4f))
+      fail_msg("value %d is %g, without a limit %g", i, (double)saved[i], (double)free_ones[i]);
+  if (of_saved * 4 > of_free * 3) fail_msg("%zu bytes were taken, %zu without a limit", of_saved, of_free);
+  unmake_bed(&b);
+}
+
+static void a_limit_too_small_says_the_least(void **state) {
+  static float pictures[2 * VALUES], latents[4 * SIDE * SIDE];
+  size_t most;
+  double megabytes;
+  bed b;
+  (void)state;
+  make_bed(&b);
+  assert_int_equal(draw(&b, 1000000, 2, pictures, &most), SUMI_NO_MEMORY);
+  const char *sentence = strstr(sumi_context_error(b.ctx), "the least that would do is ");
+  assert_non_null(sentence);
+  assert_int_equal(sscanf(sentence, "the least that would do is %lf MB", &megabytes), 1);
+  assert_int_equal(draw(&b, (size_t)(megabytes * 1e6), 2, pictures, &most), SUMI_OK);
+  sumi_session_limit(b.session, 1000000);
+  assert_int_equal(sumi_session_encode(b.session, pictures, 1, SIDE, SIDE, NULL, latents, NULL), SUMI_NO_MEMORY);
+  sumi_session_limit(b.session, (size_t)(megabytes * 1e6));
+  assert_int_equal(sumi_session_encode(b.session, pictures, 1, SIDE, SIDE, NULL, latents, NULL), SUMI_OK);
+  assert_int_equal(sumi_session_decode(b.session, latents, 1, SIDE / 8, SIDE / 8, NULL, pictures), SUMI_OK);
+  unmake_bed(&b);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(little_memory_gives_the_same_pictures),
+                                     cmocka_unit_test(a_limit_too_small_says_the_least)};
+  return cmocka_run_group_tests(tests, support_setup, support_teardown);
+}
