@@ -9,7 +9,7 @@ static void *default_allocate(void *user, size_t bytes) {
   const size_t alignment = bytes >= 2 * (size_t)SUMI__HUGE_PAGE ? SUMI__HUGE_PAGE : 64;
   (void)user;
   if (bytes > SIZE_MAX - alignment) return NULL;
-  return aligned_alloc(alignment, sumi__align_up(bytes ? bytes : 1, 64));
+  return aligned_alloc(alignment, sumi__align_up(bytes ? bytes : 1, alignment));
 }
 
 static void default_release(void *user, void *memory) {
