@@ -225,6 +225,36 @@ static void wrong_autoencoders_are_refused(void **state) {
   assert_error(*state, "config.json");
 }
 
+/* Files whose shapes tell of an autoencoder that makes pictures of four channels: there is room for three. */
+static void shapes_of_other_pictures_are_refused(void **state) {
+  static const float zeros[32 * 32 * 9];
+#define ENTRY(name, ...)                                                                                               \
+  { name, SUMI_F16, SUMI_SHAPE(__VA_ARGS__), zeros }
+#define UNET "model.diffusion_model."
+  const sumi__safetensors_entry whole[] = {
+      ENTRY(UNET "input_blocks.0.0.weight", 32, 4, 3, 3),
+      ENTRY(UNET "out.2.weight", 4, 32, 3, 3),
+      ENTRY(UNET "input_blocks.1.0.in_layers.2.weight", 32, 32, 3, 3),
+      ENTRY(UNET "input_blocks.1.1.norm.weight", 32),
+      ENTRY(UNET "input_blocks.1.1.transformer_blocks.0.norm1.weight", 32),
+      ENTRY(UNET "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", 8, 768),
+      ENTRY("first_stage_model.encoder.down.0.block.0.conv1.weight", 32, 32, 3, 3),
+      ENTRY("first_stage_model.decoder.conv_out.weight", 4, 32, 3, 3),
+  };
+  const sumi__safetensors_entry lone[] = {
+      ENTRY("encoder.down_blocks.0.resnets.0.conv1.weight", 32, 32, 3, 3),
+      ENTRY("encoder.conv_in.weight", 32, 1, 3, 3),
+  };
+  sumi__model *m = NULL;
+  assert_ok(*state, sumi__safetensors_write(*state, "four.safetensors", whole, 8, NULL, 0, NULL, NULL));
+  assert_ok(*state, sumi__safetensors_write(*state, "one.safetensors", lone, 2, NULL, 0, NULL, NULL));
+  assert_int_equal(sumi__model_open(*state, "four.safetensors", NULL, &m), SUMI_UNSUPPORTED);
+  assert_error(*state, "four.safetensors: the shapes of its tensors: vae: `out_channels` is 4, expected 3");
+  assert_int_equal(sumi__model_open(*state, golden("sd1", ""), &(sumi__model_options){.vae = "one.safetensors"}, &m),
+                   SUMI_UNSUPPORTED);
+  assert_error(*state, "one.safetensors: `in_channels` is 1, expected 3");
+}
+
 /* Whatever a checkpoint says of itself. */
 static void families_and_predictions_are_overridden(void **state) {
   for (int k = 0; k < 2; k++) {
@@ -251,9 +281,13 @@ static void other_files_are_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(folders_say_what_they_are),      cmocka_unit_test(layouts_hold_the_same_tensors),
-      cmocka_unit_test(sizes_are_read_off_tensors),     cmocka_unit_test(autoencoders_are_exchanged),
-      cmocka_unit_test(wrong_autoencoders_are_refused), cmocka_unit_test(families_and_predictions_are_overridden),
+      cmocka_unit_test(folders_say_what_they_are),
+      cmocka_unit_test(layouts_hold_the_same_tensors),
+      cmocka_unit_test(sizes_are_read_off_tensors),
+      cmocka_unit_test(autoencoders_are_exchanged),
+      cmocka_unit_test(wrong_autoencoders_are_refused),
+      cmocka_unit_test(shapes_of_other_pictures_are_refused),
+      cmocka_unit_test(families_and_predictions_are_overridden),
       cmocka_unit_test(other_files_are_refused),
   };
   return cmocka_run_group_tests(tests, support_setup, support_teardown);
