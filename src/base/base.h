@@ -64,14 +64,6 @@ char *sumi__strdup(sumi_context *ctx, const char *text);
  * file when they are read again. */
 void sumi__pages_release(const void *memory, size_t bytes);
 
-/* Tells the system that a file's pages are about to be read, all of them: it then finds them at once instead of by an
- * interruption for each few. */
-void sumi__pages_fetch(const void *memory, size_t bytes);
-
-enum { SUMI__HUGE_PAGE = 2 << 20 };
-/* Asks for huge pages, where memory that was just allocated is long enough to have some. */
-void sumi__pages_huge(void *memory, size_t bytes);
-
 /* Grows `*items` (an sumi__alloc'ed array, NULL at first) so that it holds at least `need`. */
 sumi_status sumi__grow(sumi_context *ctx, void **items, size_t *capacity, size_t need, size_t item_bytes);
 

@@ -4,12 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* NULL hooks mean the C library's aligned_alloc. What is large begins where a huge page may. */
+/* NULL hooks mean the C library's aligned_alloc. */
 static void *default_allocate(void *user, size_t bytes) {
-  const size_t alignment = bytes >= 2 * (size_t)SUMI__HUGE_PAGE ? SUMI__HUGE_PAGE : 64;
   (void)user;
-  if (bytes > SIZE_MAX - alignment) return NULL;
-  return aligned_alloc(alignment, sumi__align_up(bytes ? bytes : 1, alignment));
+  return aligned_alloc(64, sumi__align_up(bytes ? bytes : 1, 64));
 }
 
 static void default_release(void *user, void *memory) {

@@ -58,26 +58,6 @@ void sumi__pages_release(const void *memory, size_t bytes) {
 #endif
 }
 
-void sumi__pages_fetch(const void *memory, size_t bytes) {
-#if defined(MADV_POPULATE_READ)
-  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)memory / page * page,
-                  end = (uintptr_t)memory + bytes;
-  if (begin < end) madvise((void *)begin, end - begin, MADV_POPULATE_READ);
-#else
-  (void)memory, (void)bytes;
-#endif
-}
-
-void sumi__pages_huge(void *memory, size_t bytes) {
-#if defined(MADV_HUGEPAGE)
-  const uintptr_t huge = (uintptr_t)SUMI__HUGE_PAGE, begin = ((uintptr_t)memory + huge - 1) / huge * huge,
-                  end = ((uintptr_t)memory + bytes) / huge * huge;
-  if (begin < end) madvise((void *)begin, end - begin, MADV_HUGEPAGE);
-#else
-  (void)memory, (void)bytes;
-#endif
-}
-
 sumi_status sumi__grow(sumi_context *ctx, void **items, size_t *capacity, size_t need, size_t item_bytes) {
   if (need <= *capacity) return SUMI_OK;
   size_t grown = *capacity ? *capacity * 2 : 16;

@@ -34,17 +34,10 @@ static void write_block(const load_task *t, int64_t at, int64_t n, const float *
     SUMI__ISA_PICK(t->c->ctx, sumi__cpu_from_f32)(to, t->a->dtype, values, n);
 }
 
-/* Values [begin, end) of the file are about to be read. */
-static void fetch(const load_task *t, int64_t begin, int64_t end) {
-  const size_t bytes = sumi_dtype_bytes(t->a->from);
-  if (t->a->mapped) sumi__pages_fetch((const char *)t->a->data + (size_t)begin * bytes, (size_t)(end - begin) * bytes);
-}
-
 static void copy_range(void *arg, int64_t begin, int64_t end, int worker) {
   const load_task *t = arg;
   float block[BLOCK];
   (void)worker;
-  fetch(t, begin, end);
   for (int64_t at = begin; at < end; at += BLOCK) {
     const int64_t n = sumi__min_i64(BLOCK, end - at);
     read_block(t, at, n, block);
@@ -57,7 +50,6 @@ static void transpose_range(void *arg, int64_t begin, int64_t end, int worker) {
   const load_task *t = arg;
   const int64_t count = t->area * t->in;
   float *values = (float *)t->c->scratch + worker * count, block[BLOCK];
-  fetch(t, begin * count, end * count);
   for (int64_t o = begin; o < end; o++) {
     for (int64_t i = 0; i < count; i += BLOCK)
       read_block(t, o * count + i, sumi__min_i64(BLOCK, count - i), values + i);

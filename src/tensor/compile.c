@@ -160,7 +160,6 @@ done:
 static sumi_status allocate_values(sumi_program *p) {
   p->arena = sumi__alloc(p->ctx, p->info.arena_bytes);
   if (!p->arena) return SUMI_NO_MEMORY;
-  sumi__pages_huge(p->arena, p->info.arena_bytes);
   for (size_t k = 0; k < p->g->n_nodes; k++) {
     const sumi__node *n = p->g->nodes[k];
     for (int i = 0; i < n->n_outputs; i++) {

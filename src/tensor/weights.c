@@ -173,7 +173,6 @@ static sumi_status make_pack(sumi_weights *w, sumi_context *ctx, const sumi__pac
   sumi__pack *pack = hooks->allocate(hooks->memory_user, sizeof *pack);
   void *data = hooks->allocate(hooks->memory_user, key->bytes);
   sumi_status status = pack && data ? SUMI_OK : SUMI_NO_MEMORY;
-  if (data) sumi__pages_huge(data, key->bytes);
   if (status != SUMI_OK)
     sumi__fail(ctx, status, "out of memory: %zu bytes for packed weights could not be had", key->bytes);
   else
