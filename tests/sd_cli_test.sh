@@ -64,6 +64,8 @@ run 0 '' "$sumi" embed -m "$model" -q -p otter -o embedded.safetensors
 
 run 2 '-m FILE_OR_FOLDER is missing' "$sumi" txt2img -p x
 run 8 'there is no such file or folder' "$sumi" txt2img -m nowhere
+mkdir empty
+run 8 "empty: not a checkpoint's folder" "$sumi" txt2img -m empty
 run 2 'the width is 17' "$sumi" txt2img -m "$model" -W 17 -H 16
 run 8 'there is no sampler `eulr`; there are' "$sumi" txt2img $small --sampler eulr
 run 6 'cannot be written into' "$sumi" txt2img $small -o nowhere/x.png

@@ -20,9 +20,18 @@ static sumi_status find_tokenizer(sumi__model *m, const char *folder) {
   return m->tokenizer_folder ? SUMI_OK : SUMI_NO_MEMORY;
 }
 
+static bool has(const char *folder, const char *name) {
+  char path[SUMI__MODEL_PATH_MAX];
+  const int n = snprintf(path, sizeof path, "%s/%s", folder, name);
+  return n > 0 && (size_t)n < sizeof path && sumi__file_exists(path);
+}
+
 static sumi_status open_folder(sumi__model *m, const sumi__model_options *options) {
   sumi_status status = SUMI_OK;
   m->layout = "diffusers";
+  SUMI_CHECK(m->ctx, has(m->path, "model_index.json") || has(m->path, "unet"), SUMI_NOT_FOUND,
+             "%s: not a checkpoint's folder as diffusers has it: there is no model_index.json in it, nor a folder unet",
+             m->path);
   SUMI_TRY(sumi__folder_configs(m->ctx, m->path, !options->vae, m));
   SUMI_TRY(sumi__folder_open(m->ctx, m->path, !options->vae, m));
   if (options->family != SUMI_FAMILY_AUTO)
