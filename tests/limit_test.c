@@ -42,6 +42,7 @@ static void keep_line(void *user, sumi_log_level level, const char *message) {
 }
 
 typedef struct bed {
+  float *shown; /* the predicted picture of the last step, or NULL: no callback decodes */
   meter m;
   sumi_context *ctx;
   sumi_engine *engine;
@@ -68,6 +69,15 @@ static void unmake_bed(bed *b) {
   assert_int_equal(b->m.now, 0);
 }
 
+static bool show_step(void *user, const sumi_generation_progress *at) {
+  bed *b = user;
+  if (at->phase != SUMI_PHASE_SAMPLE || !at->x0) return true;
+  assert_int_equal(sumi_session_decode(b->session, at->x0, 1, at->height, at->width,
+                                       &(sumi_codec_options){.precision = SUMI_PRECISION_F32}, b->shown),
+                   SUMI_OK);
+  return true;
+}
+
 /* With that limit, from no programs; the most that was allocated beside what was there before goes to *most. */
 static sumi_status draw(bed *b, size_t limit, int64_t count, float *pictures, size_t *most) {
   const sumi_generation job = {.prompt = "an otter",
@@ -78,12 +88,30 @@ static sumi_status draw(bed *b, size_t limit, int64_t count, float *pictures, si
                                .count = count,
                                .batch = 2,
                                .precision = SUMI_PRECISION_F32,
+                               .decodes_steps = b->shown,
+                               .callback = b->shown ? show_step : NULL,
+                               .user = b,
                                .low_memory = true};
   sumi_session_limit(b->session, limit);
   const size_t before = b->m.most = b->m.now;
   const sumi_status status = sumi_session_generate(b->session, &job, pictures, NULL);
   *most = b->m.most - before;
   return status;
+}
+
+/* What the sentence about too little memory says would do, in bytes. */
+static size_t told_least(bed *b) {
+  double megabytes;
+  const char *sentence = strstr(sumi_context_error(b->ctx), "the least that would do is ");
+  assert_non_null(sentence);
+  assert_int_equal(sscanf(sentence, "the least that would do is %lf MB", &megabytes), 1);
+  return (size_t)(megabytes * 1e6);
+}
+
+static void expect_near(const float *found, const float *expected, int64_t count) {
+  for (int64_t i = 0; i < count; i++)
+    if (!(fabsf(found[i] - expected[i]) <= 1e-4f)) /* sums of f32 in another order */
+      fail_msg("value %lld is %g, without a limit %g", (long long)i, (double)found[i], (double)expected[i]);
 }
 
 /* The least limit that works, by trying. */
@@ -96,6 +124,27 @@ static size_t least_limit(bed *b, float *pictures) {
     *(status == SUMI_OK ? &high : &low) = middle;
   }
   return high;
+}
+
+/* Callbacks that decode have the decoder beside the U-Net: the limit counts both. */
+static void what_is_shown_is_counted(void **state) {
+  static float pictures[3 * VALUES], limited[3 * VALUES], shown[2][VALUES];
+  size_t most, least[2];
+  bed b;
+  (void)state;
+  make_bed(&b);
+  for (int k = 0; k < 2; k++) {
+    b.shown = k ? shown[0] : NULL;
+    least[k] = least_limit(&b, limited);
+  }
+  if (least[1] < least[0] + 100000) fail_msg("%zu bytes with a decoder beside, %zu without", least[1], least[0]);
+  assert_int_equal(draw(&b, 0, 3, pictures, &most), SUMI_OK);
+  b.shown = shown[1];
+  assert_int_equal(draw(&b, least[1], 3, limited, &most), SUMI_OK);
+  assert_non_null(strstr(b.m.line, "the VAE decoder beside it"));
+  expect_near(limited, pictures, 3 * VALUES);
+  expect_near(shown[1], shown[0], VALUES);
+  unmake_bed(&b);
 }
 
 static void little_memory_gives_the_same_pictures(void **state) {
@@ -113,36 +162,67 @@ static void little_memory_gives_the_same_pictures(void **state) {
   assert_int_equal(b.m.lines, 1);
   assert_non_null(strstr(b.m.line, "1 of 4 latents at once"));
   assert_non_null(strstr(b.m.line, "read in each run"));
-  /* Sums of f32 in another order. */
-  for (int i = 0; i < 3 * VALUES; i++)
-    if (!(fabsf(saved[i] - free_ones[i]) <= 1e-4f))
-      fail_msg("value %d is %g, without a limit %g", i, (double)saved[i], (double)free_ones[i]);
+  expect_near(saved, free_ones, 3 * VALUES);
   if (of_saved * 4 > of_free * 3) fail_msg("%zu bytes were taken, %zu without a limit", of_saved, of_free);
+  unmake_bed(&b);
+}
+
+/* One evaluation of the U-Net or of the text encoder keeps within the limit, too. */
+static void single_evaluations_have_a_limit(void **state) {
+  enum { ROWS = 2, SIZE = 8, TOKENS = SUMI_CHUNK_TOKENS, MOST = 1 << 16 };
+  static float latents[MOST], context[MOST], out[2][MOST], words[2][MOST];
+  const double timesteps[ROWS] = {500, 20};
+  int32_t ids[TOKENS] = {0};
+  bed b;
+  (void)state;
+  make_bed(&b);
+  const sumi_engine_info info = sumi_engine_describe(b.engine);
+  const int64_t results = ROWS * info.latent_channels * SIZE * SIZE, width = info.text_width;
+  assert_true(ROWS * info.in_channels * SIZE * SIZE <= MOST && ROWS * TOKENS * width <= MOST);
+  for (int i = 0; i < MOST; i++) {
+    latents[i] = sinf((float)i);
+    context[i] = cosf((float)i);
+  }
+  size_t limits[] = {0, 1000000, 0};
+  for (int k = 0; k < 3; k++) {
+    const sumi_status expected = k == 1 ? SUMI_NO_MEMORY : SUMI_OK;
+    sumi_session_limit(b.session, limits[k]);
+    b.m.lines = 0;
+    assert_int_equal(sumi_session_unet(b.session, latents, ROWS, SIZE, SIZE, timesteps, context, TOKENS,
+                                       SUMI_PRECISION_F32, out[k == 2]),
+                     expected);
+    assert_int_equal(b.m.lines, k == 2);
+    if (k == 1) limits[2] = told_least(&b);
+    const sumi_text_embeddings to = {.output = words[k == 2]};
+    assert_int_equal(sumi_session_embed(b.session, ids, 1, SUMI_PRECISION_F32, &to), expected);
+    assert_int_equal(b.m.lines, k == 2 ? 2 : 0);
+    if (k == 1 && told_least(&b) > limits[2]) limits[2] = told_least(&b);
+  }
+  expect_near(out[1], out[0], results);
+  expect_near(words[1], words[0], TOKENS * width);
   unmake_bed(&b);
 }
 
 static void a_limit_too_small_says_the_least(void **state) {
   static float pictures[2 * VALUES], latents[4 * SIDE * SIDE];
   size_t most;
-  double megabytes;
   bed b;
   (void)state;
   make_bed(&b);
   assert_int_equal(draw(&b, 1000000, 2, pictures, &most), SUMI_NO_MEMORY);
-  const char *sentence = strstr(sumi_context_error(b.ctx), "the least that would do is ");
-  assert_non_null(sentence);
-  assert_int_equal(sscanf(sentence, "the least that would do is %lf MB", &megabytes), 1);
-  assert_int_equal(draw(&b, (size_t)(megabytes * 1e6), 2, pictures, &most), SUMI_OK);
+  const size_t least = told_least(&b);
+  assert_int_equal(draw(&b, least, 2, pictures, &most), SUMI_OK);
   sumi_session_limit(b.session, 1000000);
   assert_int_equal(sumi_session_encode(b.session, pictures, 1, SIDE, SIDE, NULL, latents, NULL), SUMI_NO_MEMORY);
-  sumi_session_limit(b.session, (size_t)(megabytes * 1e6));
+  sumi_session_limit(b.session, least);
   assert_int_equal(sumi_session_encode(b.session, pictures, 1, SIDE, SIDE, NULL, latents, NULL), SUMI_OK);
   assert_int_equal(sumi_session_decode(b.session, latents, 1, SIDE / 8, SIDE / 8, NULL, pictures), SUMI_OK);
   unmake_bed(&b);
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(little_memory_gives_the_same_pictures),
-                                     cmocka_unit_test(a_limit_too_small_says_the_least)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(little_memory_gives_the_same_pictures), cmocka_unit_test(what_is_shown_is_counted),
+      cmocka_unit_test(single_evaluations_have_a_limit), cmocka_unit_test(a_limit_too_small_says_the_least)};
   return cmocka_run_group_tests(tests, support_setup, support_teardown);
 }

@@ -51,6 +51,11 @@ run 0 '' "$sumi" decode -m "$model" -q -i latents.safetensors -o of-latents.png
 run 0 '' "$sumi" embed -m "$model" -p 'an (owl:1.2) AND an otter' -o owl.safetensors
 grep -q 'only the first of 2 parts' err.txt || fail "embed said nothing of what it left out: $(cat err.txt)"
 run 0 '' "$sumi" unet -m "$model" -q --latents encoded.safetensors --embedding owl.safetensors -t 300 -o eps.safetensors
+run 5 'the least that would do is' "$sumi" unet -m "$model" --latents encoded.safetensors --embedding owl.safetensors \
+  --max-memory 10M -o x.safetensors
+run 5 'the least that would do is' "$sumi" embed -m "$model" -p otter --max-memory 10M -o x.safetensors
+run 0 'the VAE decoder beside it' "$sumi" txt2img -m "$model" -W 16 -H 16 --steps 2 -p otter --max-memory 200M \
+  --animation shown.png -o limited.png
 run 0 '' "$sumi" img2img -m "$model" -q --steps 2 -i of-step-0001.png -W 24 -p x --seed -1 -o any.png # 24 x 24
 run 0 '' "$sumi" inspect any.png
 grep -q 'PNG, 24 x 24' out.txt || fail "any.png is: $(cat out.txt)"

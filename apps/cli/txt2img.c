@@ -232,6 +232,7 @@ static void fill(job *j) {
       .blend_denoised = a->blend,
       .precision = cli_precision(&a->model),
       .tile = a->model.tile,
+      .decodes_steps = a->save_steps || a->animation,
       .low_memory = !a->keep,
       .callback = watch_step,
       .batch_done = save_batch,

@@ -92,16 +92,17 @@ typedef struct sumi_session sumi_session;
 SUMI_API sumi_status sumi_session_create(sumi_engine *engine, sumi_context *ctx, sumi_session **out);
 /* NULL is allowed. */
 SUMI_API void sumi_session_free(sumi_session *session);
-/* Holds what the session's jobs take in memory to `max_memory` bytes, 0 for as much as is fastest, which is at first.
- * Counted are programs, their share of the engine's packed weights, pages of the checkpoint that are being read, a
- * job's own pictures, and 80 MB for code and tables; not the caller's memory, nor other sessions'. Time is traded for
- * it, in this order: parts of the model are freed as soon as the job is done with them; convolutions' filters are not
- * kept transformed; weights are read from the mapped file in each run, as many as have to be; the halves of guidance
- * and pictures of a batch are computed one after the other; the autoencoder works on tiles, which changes the picture a
- * little. (Attention needs no slices: its scores are never in memory as a whole.) The other choices change only how
- * sums are rounded. What was chosen is told in a line of the context's log. A job that cannot be done with so little
- * fails with NO_MEMORY before it begins, and says the least that would do. Frees the programs that are there; nothing
- * in a callback of a session at work. */
+/* Holds what the session's jobs and single evaluations take in memory to `max_memory` bytes, 0 for as much as is
+ * fastest, which is at first. Counted are programs, their share of the engine's packed weights, pages of the checkpoint
+ * that are being read, a job's own pictures, and 80 MB for code and tables; not the caller's memory, nor other
+ * sessions'. Time is traded for it, in this order: parts of the model are freed as soon as the job is done with them;
+ * convolutions' filters are not kept transformed; weights are read from the mapped file in each run, as many as have to
+ * be; the halves of guidance and pictures of a batch are computed one after the other; the autoencoder works on tiles,
+ * which changes the picture a little. (Attention needs no slices: its scores are never in memory as a whole.) The other
+ * choices change only how sums are rounded. What was chosen is told in a line of the context's log. A job that cannot
+ * be done with so little fails with NO_MEMORY before it begins, and says the least that would do. Where a job's
+ * callbacks decode latents, its `decodes_steps` has to say so: the decoder is then beside the U-Net, and each has a
+ * part of the limit. Frees the programs that are there; nothing in a callback of a session at work. */
 SUMI_API void sumi_session_limit(sumi_session *session, size_t max_memory);
 /* Frees the programs that a session keeps for the next job; nothing in a callback of one at work. */
 SUMI_API void sumi_session_trim(sumi_session *session);
@@ -196,7 +197,9 @@ typedef struct sumi_generation {
   sumi_precision precision;
   int64_t tile; /* side of the autoencoder's tiles in pixels, a multiple of the engine's `factor` from 64 to 16384; 0:
                    the whole picture at once */
-  bool low_memory;                   /* parts of the model are freed as soon as the job is done with them */
+  bool decodes_steps; /* `callback` calls sumi_session_decode in the middle of sampling, which a limit has to know; its
+                         tiles are then the job's */
+  bool low_memory;    /* parts of the model are freed as soon as the job is done with them */
   sumi_generation_callback callback; /* may be NULL */
   sumi_batch_callback batch_done;    /* as soon as a batch's pictures are there, so that they can be kept whatever comes
                                         after; may be NULL */

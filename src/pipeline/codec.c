@@ -88,7 +88,6 @@ void sumi__posterior_draw(const sumi_session *s, const float *mean, const float 
   }
 }
 
-/* Outside of a job: in one, all of it has been planned. */
 static sumi_status save_memory(sumi_session *s, sumi__vae_direction direction, int64_t height, int64_t width,
                                sumi_codec_options *o) {
   sumi__work work = {.encodes = direction == SUMI__VAE_ENCODE,
@@ -96,11 +95,10 @@ static sumi_status save_memory(sumi_session *s, sumi__vae_direction direction, i
                      .height = height,
                      .width = width,
                      .compute = sumi__precision_dtype(s->ctx, o->precision),
-                     .tile = o->tile};
-  if (s->at_work || !s->max_memory) return SUMI_OK;
-  sumi_session_trim(s);
+                     /* In a job's callback: as the job has it. */
+                     .tile = s->at_work && s->max_memory && !o->tile ? s->job_tile : o->tile};
   work.held_bytes = (size_t)(height * width) * 3 * sizeof(float); /* the caller's picture */
-  const sumi_status status = sumi__session_save(s, &work);
+  const sumi_status status = sumi__session_save_alone(s, &work, false);
   o->tile = work.tile;
   return status;
 }

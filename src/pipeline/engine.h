@@ -39,6 +39,7 @@ typedef struct sumi__text_runner {
   sumi__thrift thrift; /* of programs that are compiled from now on */
 } sumi__text_runner;
 
+bool sumi__text_is_prepared(const sumi__text_runner *r, int64_t rows, int clip_skip, sumi_dtype compute);
 /* Compiles, unless that has been done. */
 sumi_status sumi__text_prepare(sumi__text_runner *r, int64_t rows, int clip_skip, sumi_dtype compute);
 /* What it would take. Drops the program that is there. */
@@ -76,6 +77,7 @@ typedef struct sumi__unet_runner {
   char *rows_kv;
 } sumi__unet_runner;
 
+bool sumi__unet_is_prepared(const sumi__unet_runner *r, const sumi__unet_shape *shape);
 /* Compiles for a shape, unless that is there. */
 sumi_status sumi__unet_prepare(sumi__unet_runner *r, const sumi__unet_shape *shape);
 /* What it would take, with so many contexts' keys and values. Drops the programs that are there. */
@@ -107,6 +109,7 @@ struct sumi_session {
   size_t max_memory;            /* 0: as much as is fastest */
   sumi__thrift coder_thrift[2]; /* by direction */
   bool at_work;                 /* a job is running, whose callbacks may not begin another */
+  int64_t job_tile;             /* of its autoencoder, as the limit has it */
 };
 
 /* INVALID in the middle of a job. */
@@ -128,15 +131,21 @@ sumi_dtype sumi__precision_dtype(const sumi_context *ctx, sumi_precision precisi
 
 /* What a job is about to do, as far as its memory goes. */
 typedef struct sumi__work {
-  sumi__unet_shape unet; /* rows 0: no U-Net, and no text encoder */
+  sumi__unet_shape unet; /* rows 0: no U-Net */
   int contexts;          /* whose keys and values are kept */
+  int64_t text_rows;     /* chunks that the text encoder takes at once; 0: no text encoder */
   int clip_skip;         /* of the text encoder */
   bool encodes, decodes; /* which of the autoencoder's sides */
+  bool shows;            /* the decoder is there beside the U-Net, for callbacks */
   int64_t height, width; /* of a picture in pixels */
   sumi_dtype compute;
   int64_t tile;      /* that was asked for; 0: to be chosen */
   size_t held_bytes; /* by the caller, beside the networks */
 } sumi__work;
+
+/* What a session's work asks for: sumi__session_save, with everything freed first, unless there is no limit, a job at
+ * work has been planned already, or the network is there, compiled as the limit has it. */
+sumi_status sumi__session_save_alone(sumi_session *s, sumi__work *work, bool is_prepared);
 
 /* Chooses how the networks are run so that the session's limit holds, tells it (a line of the log), and what side
  * tiles have: work->tile. NO_MEMORY, with the least that would do, if nothing is little enough. Nothing is done without

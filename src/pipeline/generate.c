@@ -251,9 +251,11 @@ static sumi_status save_memory(job *j, const float *pictures) {
   sumi_status status = SUMI_OK;
   sumi__work work = {.unet = {.height = j->start.height, .width = j->start.width, .tokens = j->conditions.tokens},
                      .contexts = j->conditions.count,
+                     .text_rows = SUMI__CONDITIONS_ROWS,
                      .clip_skip = j->how.clip_skip,
                      .encodes = j->how.init,
-                     .decodes = pictures || j->how.batch_done,
+                     .decodes = pictures || j->how.batch_done || j->how.decodes_steps,
+                     .shows = j->how.decodes_steps,
                      .height = j->how.height,
                      .width = j->how.width,
                      .compute = sumi__precision_dtype(j->s->ctx, j->how.precision),
@@ -265,7 +267,7 @@ static sumi_status save_memory(job *j, const float *pictures) {
   if (j->pictures) work.held_bytes += (size_t)(j->how.batch * j->how.width * j->how.height) * 3 * sizeof *j->pictures;
   SUMI_TRY(sumi__denoise_rows(j->s, &j->conditions, &j->how, j->how.batch, &work.unet.rows));
   SUMI_TRY(sumi__session_save(j->s, &work));
-  j->how.tile = work.tile;
+  j->how.tile = j->s->job_tile = work.tile;
   j->how.low_memory = true;
 done:
   return status;

@@ -17,8 +17,10 @@ sumi_status sumi_session_embed(sumi_session *s, const int32_t *ids, int clip_ski
   const float *levels[3];
   float *const to[3] = {out->token, out->position, out->output};
   const size_t bytes = (size_t)(SUMI_CHUNK_TOKENS * s->engine->model->text.hidden_size) * sizeof(float);
-  SUMI_TRY(sumi__text_run(&s->text, ids, 1, clip_skip ? clip_skip : 1, sumi__precision_dtype(s->ctx, precision),
-                          &levels[0], &levels[1], &levels[2]));
+  const sumi_dtype compute = sumi__precision_dtype(s->ctx, precision);
+  sumi__work work = {.text_rows = 1, .clip_skip = clip_skip ? clip_skip : 1, .compute = compute};
+  SUMI_TRY(sumi__session_save_alone(s, &work, sumi__text_is_prepared(&s->text, 1, work.clip_skip, compute)));
+  SUMI_TRY(sumi__text_run(&s->text, ids, 1, work.clip_skip, compute, &levels[0], &levels[1], &levels[2]));
   for (int i = 0; i < 3; i++)
     if (to[i]) memcpy(to[i], levels[i], bytes);
 done:
@@ -41,6 +43,8 @@ sumi_status sumi_session_unet(sumi_session *s, const float *latents, int64_t n, 
   SUMI_CHECK(s->ctx, tokens >= 1 && tokens <= MOST_TOKENS, SUMI_INVALID,
              "the U-Net's context has %lld tokens, expected 1 to %d", (long long)tokens, (int)MOST_TOKENS);
   const sumi__unet_shape shape = {n, height, width, tokens, sumi__precision_dtype(s->ctx, precision)};
+  sumi__work work = {.unet = shape, .contexts = 1, .compute = shape.compute};
+  SUMI_TRY(sumi__session_save_alone(s, &work, sumi__unet_is_prepared(&s->unet, &shape)));
   SUMI_TRY(sumi__unet_prepare(&s->unet, &shape));
   kv = sumi__alloc(s->ctx, sumi__unet_context_bytes(&s->unet));
   SUMI_TRY(kv ? SUMI_OK : SUMI_NO_MEMORY);

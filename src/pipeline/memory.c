@@ -25,7 +25,7 @@ typedef struct network {
 /* ---- Accounts ---- */
 
 static sumi_status text_account(const network *n, sumi__account *out) {
-  return sumi__text_account(&n->s->text, 2, n->work->clip_skip, n->work->compute, out);
+  return sumi__text_account(&n->s->text, n->work->text_rows, n->work->clip_skip, n->work->compute, out);
 }
 
 static sumi_status unet_account(const network *n, sumi__account *out) {
@@ -121,6 +121,28 @@ done:
   return status;
 }
 
+/* The U-Net with the decoder beside it. That has a third, or else as little as it can, and the U-Net what it leaves. */
+static sumi_status fit_together(network *unet, network *coders, sumi__work *work, bool *fits) {
+  sumi_status status = SUMI_OK;
+  const size_t budget = unet->budget, thirds[] = {budget / 3, 0};
+  const int64_t tile = work->tile;
+  for (int k = 0; k < 2; k++) {
+    bool in_a_third;
+    work->tile = tile;
+    coders[0].budget = thirds[k];
+    SUMI_TRY(fit_coders(coders, work, &in_a_third));
+    unet->budget = budget > coders[0].found.bytes ? budget - coders[0].found.bytes : 0;
+    SUMI_TRY(fit_unet(unet, fits));
+    *fits = *fits && coders[1].found.bytes <= budget;
+    if (*fits) break;
+  }
+  /* From here on it stands for both. */
+  unet->found.bytes += coders[0].found.bytes;
+  unet->least += coders[0].found.bytes;
+done:
+  return status;
+}
+
 /* ---- Telling ---- */
 
 typedef struct line {
@@ -151,11 +173,12 @@ static void tell(const sumi_session *s, const sumi__work *work, const network *t
                  const network *coders, size_t most) {
   line l = {.used = 0};
   add(&l, "memory: %.0f MB at most, of %.0f", (double)most * MB, (double)s->max_memory * MB);
-  if (work->unet.rows) add(&l, "; networks one after the other");
-  if (work->unet.rows) add_network(&l, "text encoder", text);
+  if (work->unet.rows && work->text_rows) add(&l, "; networks one after the other");
+  if (work->text_rows) add_network(&l, "text encoder", text);
   if (work->unet.rows) add_network(&l, "U-Net", unet);
-  if (s->unet.at_once)
+  if (work->unet.rows && s->unet.at_once)
     add(&l, "; %lld of %lld latents at once", (long long)s->unet.at_once, (long long)work->unet.rows);
+  if (work->shows) add(&l, "; the VAE decoder beside it");
   if (work->encodes) add_network(&l, "VAE encoder", &coders[1]);
   if (work->decodes) add_network(&l, "VAE decoder", &coders[0]);
   if (work->tile) add(&l, "; VAE in tiles of %lld pixels", (long long)work->tile);
@@ -182,9 +205,13 @@ sumi_status sumi__session_save(sumi_session *s, sumi__work *work) {
     coders[k].thrift = &s->coder_thrift[coders[k].direction];
     coders[k].account = coder_account;
   }
-  if (work->unet.rows) SUMI_TRY(fit(&text, &text_fits));
-  if (work->unet.rows) SUMI_TRY(fit_unet(&unet, &unet_fits));
-  SUMI_TRY(fit_coders(coders, work, &coders_fit));
+  if (work->text_rows) SUMI_TRY(fit(&text, &text_fits));
+  if (work->shows) {
+    SUMI_TRY(fit_together(&unet, coders, work, &unet_fits));
+  } else {
+    if (work->unet.rows) SUMI_TRY(fit_unet(&unet, &unet_fits));
+    SUMI_TRY(fit_coders(coders, work, &coders_fit));
+  }
   const network *all[] = {&text, &unet, &coders[0], &coders[1]};
   size_t least = 0, most = 0;
   for (int k = 0; k < 4; k++) {
@@ -197,4 +224,10 @@ sumi_status sumi__session_save(sumi_session *s, sumi__work *work) {
   tell(s, work, &text, &unet, coders, most + beside);
 done:
   return status;
+}
+
+sumi_status sumi__session_save_alone(sumi_session *s, sumi__work *work, bool is_prepared) {
+  if (s->at_work || !s->max_memory || is_prepared) return SUMI_OK;
+  sumi_session_trim(s);
+  return sumi__session_save(s, work);
 }

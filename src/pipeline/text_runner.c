@@ -27,9 +27,13 @@ static sumi_compile_options options_of(const sumi__text_runner *r) {
   return (sumi_compile_options){.frozen = true, .max_weight_bytes = r->thrift.max_weight_bytes, .name = "text encoder"};
 }
 
+bool sumi__text_is_prepared(const sumi__text_runner *r, int64_t rows, int clip_skip, sumi_dtype compute) {
+  return r->program && r->rows == rows && r->clip_skip == clip_skip && r->compute == compute;
+}
+
 sumi_status sumi__text_prepare(sumi__text_runner *r, int64_t rows, int clip_skip, sumi_dtype compute) {
   sumi_status status = SUMI_OK;
-  if (r->program && r->rows == rows && r->clip_skip == clip_skip && r->compute == compute) return SUMI_OK;
+  if (sumi__text_is_prepared(r, rows, clip_skip, compute)) return SUMI_OK;
   sumi__text_runner_drop(r);
   SUMI_TRY(sketch(r, rows, clip_skip, compute));
   sumi_tensor *const outputs[] = {r->out.embeddings, r->out.normed};

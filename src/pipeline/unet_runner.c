@@ -21,9 +21,10 @@ void sumi__unet_runner_drop(sumi__unet_runner *r) {
   r->rows_kv = NULL;
 }
 
-static bool same_shape(const sumi__unet_shape *a, const sumi__unet_shape *b) {
-  return a->rows == b->rows && a->height == b->height && a->width == b->width && a->tokens == b->tokens &&
-         a->compute == b->compute;
+bool sumi__unet_is_prepared(const sumi__unet_runner *r, const sumi__unet_shape *shape) {
+  const sumi__unet_shape *a = &r->shape;
+  return r->program && a->rows == shape->rows && a->height == shape->height && a->width == shape->width &&
+         a->tokens == shape->tokens && a->compute == shape->compute;
 }
 
 /* The rows of a run: what divides them all and is not more than wanted. */
@@ -106,7 +107,7 @@ static sumi_status make_rows(sumi__unet_runner *r) {
 
 sumi_status sumi__unet_prepare(sumi__unet_runner *r, const sumi__unet_shape *shape) {
   sumi_status status = SUMI_OK;
-  if (r->program && same_shape(&r->shape, shape)) return SUMI_OK;
+  if (sumi__unet_is_prepared(r, shape)) return SUMI_OK;
   sumi__unet_runner_drop(r);
   SUMI_TRY(sketch(r, shape));
   const sumi_compile_options of_context = context_options(r), of_step = step_options(r);
