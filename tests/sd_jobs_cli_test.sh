@@ -65,6 +65,22 @@ differ i.png part.png '--strength 0.5'
 run 2 '--mask FILE is missing' "$sumi" inpaint $each -i a.png -o x.png
 run 2 '--init FILE is missing' "$sumi" inpaint $each -k m.png -o x.png
 
+# Transparency: ink and paint of one opacity are one mask, whatever is hidden where there is none; behind a picture is
+# white.
+pictures=$golden/../pictures
+for mask in ink paint paint-on-black; do
+  run 0 '' "$sumi" inpaint $each -i a.png -k "$pictures/$mask.png" -p water --seed 6 -o mask-$mask.png
+done
+same mask-paint-on-black.png mask-paint.png 'white on nothing'
+same mask-paint-on-black.png mask-ink.png 'black on nothing'
+run 0 'what is opaque is made anew' "$sumi" inpaint -m "$model" --steps 1 -i a.png -k "$pictures/ink.png" -o x.png
+run 0 'counts as black, so it stays' "$sumi" inpaint -m "$model" --steps 1 -i a.png -k "$pictures/paint.png" -o x.png
+run 0 '' "$sumi" inpaint -m "$model" --steps 1 -i a.png -k "$pictures/ink-on-white.png" -o x.png
+! grep -qF 'opaque' err.txt || fail 'something is said of a mask without transparency'
+run 0 'becomes white' "$sumi" encode -m "$model" -i "$pictures/ink.png" -o ink.safetensors
+run 0 '' "$sumi" encode -m "$model" -q -i "$pictures/ink-on-white.png" -o on-white.safetensors
+same ink.safetensors on-white.safetensors 'ink on nothing, and on white'
+
 # Models that edit, of 8 channels, and that see depth, of 5.
 "$make_tiny_sd" "$golden" 8 eight
 "$make_tiny_sd" "$golden" 5 five

@@ -43,10 +43,13 @@ void cli_session_close(cli_session *s);
 sumi_precision cli_precision(const cli_model *model);
 sumi_codec_options cli_codec(const cli_model *model);
 
-/* A picture as floats (height, width, 3) in [0, 1]; grey is spread, transparency dropped. To be freed. A width or
- * height above 0 is what it is resized to, the other one in proportion; with neither the sides are made multiples of 8.
- * Both become its size. */
+/* A picture as floats (height, width, 3) in [0, 1]; grey is spread, what is transparent shows white behind it, as in
+ * AUTOMATIC1111. To be freed. A width or height above 0 is what it is resized to, the other one in proportion; with
+ * neither the sides are made multiples of 8. Both become its size. */
 sumi_status cli_read_rgb(const cli *c, const char *path, int64_t *width, int64_t *height, float **out);
+/* Likewise a picture's brightness, (height, width); what is transparent is black. A mask that would be black throughout
+ * by that is one that was painted on nothing: then what is opaque is white, as in AUTOMATIC1111. */
+sumi_status cli_read_grey(const cli *c, const char *path, bool is_mask, int64_t *width, int64_t *height, float **out);
 /* (height, width, 3) floats in [0, 1] as a file of the kind that its name tells. quality: of JPEG and WebP, 0 for 90.
  */
 sumi_status cli_write_rgb(const cli *c, const char *path, const float *picture, int64_t width, int64_t height,

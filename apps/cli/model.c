@@ -1,4 +1,4 @@
-/* Checkpoints and pictures for the commands that work with Stable Diffusion. */
+/* Checkpoints for the commands that work with Stable Diffusion, and the pictures that these make. */
 #include "generate.h"
 
 #include <stdlib.h>
@@ -47,59 +47,6 @@ void cli_session_close(cli_session *s) {
 }
 
 /* ---- Pictures ---- */
-
-/* Of the sides of pictures that Stable Diffusion's autoencoder takes. */
-enum { MULTIPLE = 8 };
-
-static int64_t to_multiple(double side) {
-  const int64_t near = (int64_t)(side / MULTIPLE + 0.5) * MULTIPLE;
-  return near ? near : MULTIPLE;
-}
-
-/* The other side in proportion where one is given; where none is, what there is, cut to multiples. */
-static void complete_size(const sumi_image *image, int64_t *width, int64_t *height) {
-  const double ratio = (double)image->width / (double)image->height;
-  if (!*width && !*height) {
-    *width = image->width < MULTIPLE ? image->width : image->width / MULTIPLE * MULTIPLE;
-    *height = image->height < MULTIPLE ? image->height : image->height / MULTIPLE * MULTIPLE;
-  }
-  if (!*width) *width = to_multiple((double)*height * ratio);
-  if (!*height) *height = to_multiple((double)*width / ratio);
-}
-
-static sumi_status resize(const cli *c, const char *path, sumi_image *image, int64_t width, int64_t height) {
-  sumi_image resized;
-  const bool asked = width || height;
-  complete_size(image, &width, &height);
-  if (width == image->width && height == image->height) return SUMI_OK;
-  if (!asked)
-    cli_note(c, "%s: %lld x %lld is made %lld x %lld, multiples of %d", path, (long long)image->width,
-             (long long)image->height, (long long)width, (long long)height, (int)MULTIPLE);
-  const sumi_status status = cli_report(c, sumi_image_resize(c->context, image, width, height, &resized));
-  if (status != SUMI_OK) return status;
-  sumi_image_free(c->context, image);
-  *image = resized;
-  return SUMI_OK;
-}
-
-sumi_status cli_read_rgb(const cli *c, const char *path, int64_t *width, int64_t *height, float **out) {
-  sumi_image image;
-  *out = NULL;
-  sumi_status status = cli_report(c, sumi_image_read(c->context, path, &image));
-  if (status == SUMI_OK) status = resize(c, path, &image, *width, *height);
-  if (status != SUMI_OK) goto done;
-  const int64_t pixels = image.width * image.height;
-  *width = image.width;
-  *height = image.height;
-  *out = malloc((size_t)pixels * 3 * sizeof **out);
-  for (int64_t p = 0; *out && p < pixels; p++)
-    for (int k = 0; k < 3; k++)
-      (*out)[3 * p + k] = (float)image.pixels[p * image.channels + (image.channels == 1 ? 0 : k)] / 255.0f;
-  if (!*out) status = cli_fail(c, SUMI_NO_MEMORY, "out of memory");
-done:
-  sumi_image_free(c->context, &image);
-  return status;
-}
 
 sumi_status cli_write_rgb(const cli *c, const char *path, const float *picture, int64_t width, int64_t height,
                           const char *parameters, int quality) {

@@ -104,7 +104,8 @@ static const cli_option inpaint_options[] = {
     COMMON_OPTIONS,
     INIT_OPTIONS,
     INIT_SIZE_OPTIONS,
-    {"mask", 'k', CLI_TEXT, offsetof(arguments, mask), "FILE", "white where the picture is made anew", 0, 0, NULL},
+    {"mask", 'k', CLI_TEXT, offsetof(arguments, mask), "FILE",
+     "white where the picture is made anew; what is transparent counts as black", 0, 0, NULL},
     {"overlay", 0, CLI_FLAG, offsetof(arguments, overlay), NULL, "put the original's pixels back outside of the mask",
      0, 0, NULL},
     {"blend-denoised", 0, CLI_FLAG, offsetof(arguments, blend), NULL,
@@ -240,16 +241,15 @@ static void fill(job *j) {
   };
 }
 
-/* A picture's brightness, (height, width), of the size that the first picture has; `what` it is. */
-static sumi_status read_grey(const job *j, const char *path, const char *what, float **out) {
+/* A mask's or a depth's brightness, (height, width), of the size that the first picture has. */
+static sumi_status read_beside(const job *j, const char *path, bool is_mask, float **out) {
   int64_t width = j->a->width, height = j->a->height;
-  const sumi_status status = cli_read_rgb(j->c, path, &width, &height, out);
+  const sumi_status status = cli_read_grey(j->c, path, is_mask, &width, &height, out);
   if (status != SUMI_OK) return status;
-  float *rgb = *out;
   if (width != j->how.width || height != j->how.height)
-    return cli_fail(j->c, SUMI_INVALID, "%s: the %s is %lld x %lld, the picture %lld x %lld", path, what,
-                    (long long)width, (long long)height, (long long)j->how.width, (long long)j->how.height);
-  for (int64_t p = 0; p < width * height; p++) rgb[p] = (rgb[3 * p] + rgb[3 * p + 1] + rgb[3 * p + 2]) / 3.0f;
+    return cli_fail(j->c, SUMI_INVALID, "%s: the %s is %lld x %lld, the picture %lld x %lld", path,
+                    is_mask ? "mask" : "depth", (long long)width, (long long)height, (long long)j->how.width,
+                    (long long)j->how.height);
   return SUMI_OK;
 }
 
@@ -264,8 +264,8 @@ static sumi_status read_pictures(job *j, bool wants_mask) {
   if (!a->init) return cli_fail(j->c, SUMI_INVALID, "--init FILE is missing: which picture to begin with?");
   if (wants_mask && !a->mask) return cli_fail(j->c, SUMI_INVALID, "--mask FILE is missing: which part to make anew?");
   sumi_status status = cli_read_rgb(j->c, a->init, &j->how.width, &j->how.height, &j->init);
-  if (status == SUMI_OK && a->mask) status = read_grey(j, a->mask, "mask", &j->mask);
-  if (status == SUMI_OK && a->depth) status = read_grey(j, a->depth, "depth", &j->depth);
+  if (status == SUMI_OK && a->mask) status = read_beside(j, a->mask, true, &j->mask);
+  if (status == SUMI_OK && a->depth) status = read_beside(j, a->depth, false, &j->depth);
   if (status == SUMI_OK && j->mask && is_black(j->mask, j->how.width * j->how.height))
     cli_note(j->c, "%s: the mask is black throughout, so nothing is made anew", a->mask);
   j->how.init = j->init;

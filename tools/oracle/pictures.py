@@ -5,6 +5,9 @@
 Writes NAME.png (random pixels; rgba.png, grey.png), NAME-WxH.png (Image.resize with LANCZOS), and photo.jpg and photo.webp
 with an orientation and a comment (little-endian EXIF, comment as AUTOMATIC1111 writes it), which upright.jpg.png and
 upright.webp.png show decoded by Pillow and turned upright. Made with Pillow 13.0.
+
+For tests/sd_jobs_cli_test.sh, 16x16: ink.png and paint.png, black and white of one opacity, with other colours hidden
+where there is none; ink-on-white.png and paint-on-black.png, what one sees of them.
 """
 import os
 import sys
@@ -32,6 +35,13 @@ def main(folder):
     for name, how in (("photo.jpg", {"quality": 95, "subsampling": 0}), ("photo.webp", {"lossless": True})):
         photo.save(os.path.join(folder, name), exif=exif.tobytes(), **how)
         save(ImageOps.exif_transpose(Image.open(os.path.join(folder, name))), name.replace("photo", "upright") + ".png")
+    y, x = np.mgrid[0:16, 0:16]
+    opacity = np.clip(np.hypot(x - 6, y - 9) * -40 + 300, 0, 255).astype(np.uint8)
+    hidden = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8) * (opacity == 0)[..., None]
+    save(Image.fromarray(np.dstack([hidden, opacity])), "ink.png")
+    save(Image.fromarray(np.dstack([hidden + 255 * (opacity > 0)[..., None].astype(np.uint8), opacity])), "paint.png")
+    save(Image.fromarray(255 - opacity), "ink-on-white.png")
+    save(Image.fromarray(opacity), "paint-on-black.png")
 
 
 main(sys.argv[1])
