@@ -51,6 +51,19 @@ expect 2 '--isa: expected one of: generic' inspect --isa mmx file
 expect 8 'missing.safetensors: there is no such file or folder' inspect missing.safetensors
 expect 8 '--help: there is no such file or folder' inspect -- --help
 
+# A file that is not there has one code, whatever reads it: the one that --help has for that.
+expect 0 '   8  no such file, or nothing of that name' --help
+sd1=$configs/../tests/golden/sd/sd1
+photo=$configs/../tests/golden/pictures/photo.jpg
+for command in 'train nowhere' 'plot speed nowhere' 'plot growth nowhere' 'plot loss nowhere' 'eval score nowhere' \
+  'eval digits -m nowhere' 'sample -m nowhere' 'convert nowhere x' 'txt2img -m nowhere' "img2img -m $sd1 -i nowhere" \
+  "inpaint -m $sd1 -i $photo -k nowhere" "txt2img -m $sd1 --vae nowhere" "encode -m $sd1 -i nowhere" \
+  "decode -m $sd1 -i nowhere" "noise -m $sd1 -i nowhere" "unet -m $sd1 -i nowhere" "encode -m $sd1 -i nowhere/x.png" \
+  "unet -m $sd1 --latents nowhere --embedding nowhere" "train $configs/digits-add.yaml data.dir=nowhere"; do
+  # shellcheck disable=SC2086
+  expect 8 'nowhere' $command
+done
+
 printf 'not a header' >broken.safetensors
 expect 7 'broken.safetensors' inspect broken.safetensors
 
@@ -137,7 +150,7 @@ expect 0 'Seed: 6' inspect one-0001.png
 expect 2 '--class: expected numbers from 0 to 9' sample -m attention/model -c 8-12
 expect 2 '--class: expected numbers from 0 to 9' sample -m attention/model -c 1,
 expect 8 'there is no sampler `no-such`; expected one of: euler-maruyama,' sample -m attention/model --sampler no-such -q
-expect 6 'its model is in attention/model' sample -m attention
+expect 8 'its model is in attention/model' sample -m attention
 expect 0 'digit model, attention, 28 x 28, 10 classes' inspect attention/model
 # What is wrong with a file to write is said before the work, which would take seconds here.
 slow="sample -m attention/model -c 1 --steps 1000 -q"
@@ -165,11 +178,11 @@ for sampler in euler-maruyama ode-rk45; do
     failures=$((failures + 1))
   }
 done
-expect 6 'nowhere' sample -m nowhere
+expect 8 'nowhere' sample -m nowhere
 expect 0 'loss.png' plot loss classifier attention/log.csv -o loss.png --log-scale
 expect 0 'PNG, 900 x 540, RGB' inspect loss.png
 expect 7 'no column `lost`' plot loss attention --column lost
-expect 6 'nowhere/log.csv' plot loss nowhere
+expect 8 'nowhere/log.csv' plot loss nowhere
 expect 0 'schedules.png' plot schedules
 expect 0 'karras: sigma 14.61' plot schedules --sampler 'DPM++ 2M' --steps 12 --timesteps -o levels.png
 expect 0 'normal: sigma' plot schedules --sampler pndm --spacing trailing --convention k-diffusion -o levels.png
@@ -217,7 +230,7 @@ expect 0 'complete' inspect "$sd/sd1" --vae "$sd/sd2/vae"
 expect 7 'sd/sd1/vae/config.json: ' inspect "$sd/sd2" --vae "$sd/sd1/vae/config.json"
 expect 8 'nowhere: there is no such autoencoder' inspect "$sd/sd1" --vae nowhere
 expect 8 'nowhere: there is no such autoencoder' inspect sd2.safetensors --config "$sd/sd2" --vae nowhere
-expect 6 'nowhere/unet/config.json' inspect sd2.safetensors --config nowhere
+expect 8 'nowhere/unet/config.json' inspect sd2.safetensors --config nowhere
 expect 0 'block_out_channels[0] is 8' inspect sd2.safetensors
 expect 0 'an autoencoder in place' txt2img --help
 expect 0 'sd2-folder written' convert sd2.safetensors sd2-folder --config "$sd/sd2" --dtype f32

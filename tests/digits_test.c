@@ -65,7 +65,7 @@ static void models_describe_themselves(void **state) {
   assert_int_equal(sumi_judge_describe(j).classes, 10);
   assert_int_equal(sumi_judge_describe(j).features, 128);
   sumi_judge_close(j);
-  assert_int_equal(sumi_judge_open(ctx, "plain", &j), SUMI_IO);
+  assert_int_equal(sumi_judge_open(ctx, "plain", &j), SUMI_NOT_FOUND);
   assert_null(j);
 }
 

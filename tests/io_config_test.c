@@ -188,7 +188,7 @@ static void yaml_files_are_read(void **state) {
   assert_ok(ctx, sumi__yaml_read(ctx, "f.yaml", &yaml));
   assert_string_equal(sumi__yaml_find(yaml, "a")->values[0].text, "1");
   sumi__yaml_free(yaml);
-  assert_int_equal(sumi__yaml_read(ctx, "absent.yaml", &yaml), SUMI_IO);
+  assert_int_equal(sumi__yaml_read(ctx, "absent.yaml", &yaml), SUMI_NOT_FOUND);
   assert_error(ctx, "absent.yaml", "No such file");
 }
 

@@ -43,7 +43,7 @@ static void idx_is_read_plain_and_gzipped(void **state) {
   }
   assert_int_equal(sumi__idx_read(ctx, "packed.idx.gz", 17, &idx), SUMI_FORMAT);
   assert_error(ctx, "packed.idx.gz", "at most 17");
-  assert_int_equal(sumi__idx_read(ctx, "absent.idx", 1000, &idx), SUMI_IO);
+  assert_int_equal(sumi__idx_read(ctx, "absent.idx", 1000, &idx), SUMI_NOT_FOUND);
 }
 
 static size_t live_bytes, most_bytes;

@@ -243,7 +243,7 @@ static void wrong_folders_are_refused(void **state) {
   refuse(b.ctx, unet, "\"attention\"", "\"a\\u000ab\"", SUMI_FORMAT, "`a?b`");
   assert_ok(b.ctx, sumi__score_unet_load(b.ctx, "bad", &found, &weights)); /* all edits are undone */
   sumi_weights_free(weights);
-  assert_int_equal(sumi__score_unet_load(b.ctx, "nowhere", &found, &weights), SUMI_IO);
+  assert_int_equal(sumi__score_unet_load(b.ctx, "nowhere", &found, &weights), SUMI_NOT_FOUND);
   assert_error(b.ctx, "nowhere/model_index.json");
   close_bench(&b);
 }

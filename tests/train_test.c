@@ -283,7 +283,7 @@ static void bad_configurations_name_the_place(void **state) {
   /* A key of another task is none of this one. */
   expect_refusal(ctx, "task: classifier\nmodel:\n  sigma: 25\n", NULL, SUMI_FORMAT, "bad.yaml:3", "`model.sigma`");
   sumi_train_config *config = NULL;
-  assert_int_equal(sumi_train_config_load(ctx, "absent.yaml", 0, NULL, &config), SUMI_IO);
+  assert_int_equal(sumi_train_config_load(ctx, "absent.yaml", 0, NULL, &config), SUMI_NOT_FOUND);
   assert_error(ctx, "absent.yaml");
 }
 

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #if defined(__GNUC__)
 #define CLI_PRINTF(f, a) __attribute__((format(printf, f, a)))
@@ -98,7 +99,10 @@ void cli_note(const cli *c, const char *format, ...) CLI_PRINTF(2, 3);
 sumi_family cli_family(const char *name);
 sumi_prediction cli_prediction(const char *name); /* auto, eps, v, x0 */
 
-/* ---- Files to write ---- */
+/* ---- Files ---- */
+
+/* Opens a file of text to read. NOT_FOUND, IO; the complaint is printed. */
+sumi_status cli_open_to_read(const cli *c, const char *path, FILE **out);
 
 /* Before the work: whether `path` can be written, as far as that can be known. `endings` are the extensions that it may
  * have, separated by one space ("png"); a device or pipe may have any. Prints a complaint that begins with `option`.

@@ -1,4 +1,4 @@
-/* Files to write, looked at before hours of work end in a folder that is not there. */
+/* Files to read; and files to write, looked at before hours of work end in a folder that is not there. */
 #define _DEFAULT_SOURCE /* realpath */
 #include "cli.h"
 
@@ -28,6 +28,14 @@ static bool has_ending(const char *path, const char *endings) {
     at += n;
   }
   return false;
+}
+
+sumi_status cli_open_to_read(const cli *c, const char *path, FILE **out) {
+  *out = fopen(path, "rb");
+  if (*out) return SUMI_OK;
+  const int code = errno;
+  return cli_fail(c, code == ENOENT || code == ENOTDIR ? SUMI_NOT_FOUND : SUMI_IO, "%s: cannot be read: %s", path,
+                  strerror(code));
 }
 
 sumi_status cli_check_output(const cli *c, const char *option, const char *path, const char *endings) {

@@ -1,7 +1,6 @@
 /* sumi plot loss: the curves of one or more trainings, from their log.csv. */
 #include "cli.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,9 +116,10 @@ static sumi_status read_log(const cli *c, const arguments *a, const char *given,
   size_t from = folder;
   while (from > 0 && path[from - 1] != '/') from--;
   snprintf(k->label, sizeof k->label, "%.*s", (int)(folder - from), path + from);
-  FILE *f = fopen(path, "rb");
-  if (!f) return cli_fail(c, SUMI_IO, "%s: cannot be read: %s", path, strerror(errno));
-  const sumi_status status = read_rows(c, a, path, f, k);
+  FILE *f;
+  sumi_status status = cli_open_to_read(c, path, &f);
+  if (status != SUMI_OK) return status;
+  status = read_rows(c, a, path, f, k);
   fclose(f);
   return status;
 }

@@ -1,6 +1,5 @@
 #include "results.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,9 +97,10 @@ static sumi_status read_rows(const cli *c, const char *path, FILE *f, cli_result
 
 sumi_status cli_results_read(const cli *c, const char *path, cli_results *out) {
   *out = (cli_results){0};
-  FILE *f = fopen(path, "rb");
-  if (!f) return cli_fail(c, SUMI_IO, "%s: cannot be read: %s", path, strerror(errno));
-  const sumi_status status = read_rows(c, path, f, out);
+  FILE *f;
+  sumi_status status = cli_open_to_read(c, path, &f);
+  if (status != SUMI_OK) return status;
+  status = read_rows(c, path, f, out);
   fclose(f);
   return status;
 }

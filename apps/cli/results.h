@@ -15,7 +15,8 @@ typedef struct cli_results {
   size_t count;
 } cli_results;
 
-/* Columns are found by their names, so that others may stand between them. Errors: IO, FORMAT, NO_MEMORY. */
+/* Columns are found by their names, so that others may stand between them. Errors: NOT_FOUND, IO, FORMAT, NO_MEMORY.
+ */
 sumi_status cli_results_read(const cli *c, const char *path, cli_results *out);
 void cli_results_free(cli_results *results);
 

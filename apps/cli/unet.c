@@ -33,32 +33,31 @@ typedef struct inputs {
   double timesteps[MOST_ROWS];
 } inputs;
 
-/* The file's tensor of the first of two names, f32 and of the rank, in memory of its own, `copies` times; NULL after a
- * complaint. */
-static float *read(const cli *c, const char *path, const char *name, const char *or_name, int rank, int64_t copies,
-                   int64_t *dims) {
+/* The file's tensor of the first of two names, f32 and of the rank, in memory of its own, `copies` times. */
+static sumi_status read(const cli *c, const char *path, const char *name, const char *or_name, int rank, int64_t copies,
+                        int64_t *dims, float **out) {
   sumi_safetensors *file = NULL;
-  float *values = NULL;
-  if (cli_report(c, sumi_safetensors_open(c->context, path, &file)) != SUMI_OK) return NULL;
+  sumi_status status = cli_report(c, sumi_safetensors_open(c->context, path, &file));
+  if (status != SUMI_OK) return status;
   const sumi_safetensors_tensor *t = sumi_safetensors_find(file, name);
   if (!t && or_name) t = sumi_safetensors_find(file, or_name);
   if (!t || t->rank != rank || t->count < 1 || strcmp(t->dtype, "F32") != 0)
-    cli_fail(c, SUMI_MISMATCH, "%s: `%s` is not there as f32 with %d dimensions", path, name, rank);
-  else if (!(values = malloc((size_t)copies * t->bytes)))
-    cli_fail(c, SUMI_NO_MEMORY, "out of memory");
-  for (int64_t i = 0; values && i < copies; i++) memcpy((char *)values + (size_t)i * t->bytes, t->data, t->bytes);
-  for (int k = 0; values && k < rank; k++) dims[k] = t->dims[k];
+    status = cli_fail(c, SUMI_MISMATCH, "%s: `%s` is not there as f32 with %d dimensions", path, name, rank);
+  else if (!(*out = malloc((size_t)copies * t->bytes)))
+    status = cli_fail(c, SUMI_NO_MEMORY, "out of memory");
+  for (int64_t i = 0; *out && i < copies; i++) memcpy((char *)*out + (size_t)i * t->bytes, t->data, t->bytes);
+  for (int k = 0; *out && k < rank; k++) dims[k] = t->dims[k];
   sumi_safetensors_close(file);
-  return values;
+  return status;
 }
 
 /* Everything in one file. */
 static sumi_status read_one_file(const cli *c, const arguments *a, inputs *in) {
   int64_t n = 0;
-  in->sample = read(c, a->in, "sample", NULL, 4, 1, in->sample_dims);
-  float *timesteps = in->sample ? read(c, a->in, "timesteps", NULL, 1, 1, &n) : NULL;
-  in->context = timesteps ? read(c, a->in, "context", NULL, 3, 1, in->context_dims) : NULL;
-  sumi_status status = in->context ? SUMI_OK : SUMI_MISMATCH;
+  float *timesteps = NULL;
+  sumi_status status = read(c, a->in, "sample", NULL, 4, 1, in->sample_dims, &in->sample);
+  if (status == SUMI_OK) status = read(c, a->in, "timesteps", NULL, 1, 1, &n, &timesteps);
+  if (status == SUMI_OK) status = read(c, a->in, "context", NULL, 3, 1, in->context_dims, &in->context);
   if (status == SUMI_OK && (n > MOST_ROWS || in->sample_dims[0] != n || in->context_dims[0] != n))
     status =
         cli_fail(c, SUMI_MISMATCH, "%s: sample, timesteps and context are of different numbers, or of more than %d",
@@ -70,14 +69,14 @@ static sumi_status read_one_file(const cli *c, const arguments *a, inputs *in) {
 
 /* What other commands wrote: the same text and timestep for all latents. */
 static sumi_status read_two_files(const cli *c, const arguments *a, inputs *in) {
-  if (!(in->sample = read(c, a->latents, "latents", "x", 4, 1, in->sample_dims))) return SUMI_MISMATCH;
+  const sumi_status status = read(c, a->latents, "latents", "x", 4, 1, in->sample_dims, &in->sample);
+  if (status != SUMI_OK) return status;
   const int64_t n = in->sample_dims[0];
   if (n > MOST_ROWS)
     return cli_fail(c, SUMI_INVALID, "%s: %lld latents, at most %d", a->latents, (long long)n, (int)MOST_ROWS);
-  in->context = read(c, a->embedding, "output", NULL, 2, n, in->context_dims + 1);
   in->context_dims[0] = n;
   for (int64_t i = 0; i < n; i++) in->timesteps[i] = (double)a->timestep;
-  return in->context ? SUMI_OK : SUMI_MISMATCH;
+  return read(c, a->embedding, "output", NULL, 2, n, in->context_dims + 1, &in->context);
 }
 
 static sumi_status check(const cli_session *s, const inputs *in) {

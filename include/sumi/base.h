@@ -37,9 +37,9 @@ extern "C" {
   X(SHAPE, 3, "shapes or types do not fit")                                                                            \
   X(UNSUPPORTED, 4, "not supported")                                                                                   \
   X(NO_MEMORY, 5, "out of memory")                                                                                     \
-  X(IO, 6, "input or output error")                                                                                    \
+  X(IO, 6, "a file cannot be read or written")                                                                         \
   X(FORMAT, 7, "malformed file")                                                                                       \
-  X(NOT_FOUND, 8, "not found")                                                                                         \
+  X(NOT_FOUND, 8, "no such file, or nothing of that name")                                                             \
   X(MISMATCH, 9, "does not match the model")                                                                           \
   X(CANCELLED, 10, "cancelled")
 

@@ -147,8 +147,8 @@ typedef struct sumi_digits_info {
 
 /* Opens a model folder: model_index.json, unet/config.json, unet/diffusion_pytorch_model.safetensors,
  * scheduler/scheduler_config.json. Free with sumi_digits_close.
- * Errors: IO, FORMAT (a damaged file), MISMATCH (weights of another network), INVALID (a value of a config out of
- * range), NO_MEMORY. Each names the file. */
+ * Errors: NOT_FOUND, IO, FORMAT (a damaged file), MISMATCH (weights of another network), INVALID (a value of a config
+ * out of range), NO_MEMORY. Each names the file. */
 SUMI_API sumi_status sumi_digits_open(sumi_context *ctx, const char *folder, sumi_digits **out);
 /* NULL is allowed. */
 SUMI_API void sumi_digits_close(sumi_digits *model);

@@ -39,7 +39,7 @@ typedef struct sumi_safetensors_tensor {
 
 /* Opens a file. The mapping follows the file, so it must not be truncated while it is open (files that sumi writes
  * are replaced, never truncated). Free with sumi_safetensors_close.
- * Errors: IO (cannot be read), FORMAT (malformed: the line says where), NO_MEMORY. */
+ * Errors: NOT_FOUND, IO (cannot be read), FORMAT (malformed: the line says where), NO_MEMORY. */
 SUMI_API sumi_status sumi_safetensors_open(sumi_context *ctx, const char *path, sumi_safetensors **out);
 /* NULL is allowed. */
 SUMI_API void sumi_safetensors_close(sumi_safetensors *file);
@@ -132,13 +132,13 @@ SUMI_API sumi_status sumi_png_write(sumi_context *ctx, const char *path, const s
 
 /* Reads a PNG of any kind as 8 bits per sample: palettes become RGB, 16-bit samples are scaled, transparency becomes
  * an alpha channel (grey with alpha becomes RGBA). The pixels are the caller's: free with sumi_image_free.
- * Pictures above 2^26 pixels are refused. Errors: IO, FORMAT, NO_MEMORY. On failure *out is all zero. */
+ * Pictures above 2^26 pixels are refused. Errors: NOT_FOUND, IO, FORMAT, NO_MEMORY. On failure *out is all zero. */
 SUMI_API sumi_status sumi_png_read(sumi_context *ctx, const char *path, sumi_image *out);
 /* Frees the pixels that a reader gave and zeroes the struct. */
 SUMI_API void sumi_image_free(sumi_context *ctx, sumi_image *image);
 
 /* The text of a PNG under a key, UTF-8 and NUL-terminated; free with sumi_text_free. Only the chunks before and after
- * the pixels are read. Errors: IO, FORMAT, NOT_FOUND (no such key), NO_MEMORY. */
+ * the pixels are read. Errors: NOT_FOUND (no such file or key), IO, FORMAT, NO_MEMORY. */
 SUMI_API sumi_status sumi_png_read_text(sumi_context *ctx, const char *path, const char *key, char **out);
 SUMI_API void sumi_text_free(sumi_context *ctx, char *text);
 
@@ -146,17 +146,18 @@ SUMI_API void sumi_text_free(sumi_context *ctx, char *text);
 
 typedef enum sumi_image_kind { SUMI_IMAGE_UNKNOWN, SUMI_IMAGE_PNG, SUMI_IMAGE_JPEG, SUMI_IMAGE_WEBP } sumi_image_kind;
 
-/* What kind of picture a file is, told by its first bytes, not by its name. Errors: IO. */
+/* What kind of picture a file is, told by its first bytes, not by its name. Errors: NOT_FOUND, IO. */
 SUMI_API sumi_status sumi_image_detect(sumi_context *ctx, const char *path, sumi_image_kind *out);
 
 /* Reads a PNG, JPEG or WebP, told apart by content, as 8 bits per sample; PNGs as sumi_png_read does. A picture whose
  * EXIF data say that it lies on its side is turned upright. The pixels are the caller's: free with sumi_image_free.
- * Errors: IO, FORMAT (none of the three; damaged, truncated; above 2^26 pixels), UNSUPPORTED (CMYK or arithmetic coding
- * in a JPEG, an animated WebP), NO_MEMORY. On failure *out is all zero. */
+ * Errors: NOT_FOUND, IO, FORMAT (none of the three; damaged, truncated; above 2^26 pixels), UNSUPPORTED (CMYK or
+ * arithmetic coding in a JPEG, an animated WebP), NO_MEMORY. On failure *out is all zero. */
 SUMI_API sumi_status sumi_image_read(sumi_context *ctx, const char *path, sumi_image *out);
 
 /* The text of a picture under a key, UTF-8 and NUL-terminated; free with sumi_text_free. Of JPEG and WebP the key
- * "parameters" alone: EXIF's UserComment. Errors: IO, FORMAT, NOT_FOUND (no such key), NO_MEMORY. */
+ * "parameters" alone: EXIF's UserComment. Errors: NOT_FOUND (no such file or key), IO, FORMAT,
+ * NO_MEMORY. */
 SUMI_API sumi_status sumi_image_read_text(sumi_context *ctx, const char *path, const char *key, char **out);
 
 typedef struct sumi_image_write_options {

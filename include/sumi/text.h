@@ -34,7 +34,7 @@ typedef struct sumi_tokenizer sumi_tokenizer;
 /* Opens the tokenizer of a folder that has `vocab.json` and `merges.txt`, and may have `tokenizer_config.json` or
  * `special_tokens_map.json`, or whose subfolder `tokenizer` has them; NULL opens the built-in one, which all Stable
  * Diffusion 1.x and 2.x models share. Close with sumi_tokenizer_close.
- * Errors: IO, FORMAT (malformed files; a merge of pieces that the vocabulary lacks), NOT_FOUND (no vocab.json),
+ * Errors: NOT_FOUND (no vocab.json), IO, FORMAT (malformed files; a merge of pieces that the vocabulary lacks),
  * NO_MEMORY. */
 SUMI_API sumi_status sumi_tokenizer_open(sumi_context *ctx, const char *folder, sumi_tokenizer **out);
 /* NULL is allowed. */

@@ -34,7 +34,7 @@ typedef struct sumi_train_config sumi_train_config;
 
 /* Reads a YAML file; `overrides` are `key=value` texts that go before what the file says (may be NULL when
  * override_count is 0). All that is not given has its default. Free with sumi_train_config_free.
- * Errors: IO; FORMAT (YAML that cannot be read, an unknown key: the line names the file, the line number and the
+ * Errors: NOT_FOUND, IO; FORMAT (YAML that cannot be read, an unknown key: the line names the file, the line number and the
  * nearest key there is; a value of another type or out of range); INVALID (the same in an override); NO_MEMORY. */
 SUMI_API sumi_status sumi_train_config_load(sumi_context *ctx, const char *path, size_t override_count,
                                             const char *const *overrides, sumi_train_config **out);

@@ -12,8 +12,8 @@
 
 typedef struct sumi__checkpoint sumi__checkpoint;
 
-/* Maps the file. Close with sumi__checkpoint_close. Errors: IO, FORMAT (also what is none of these), UNSUPPORTED,
- * NO_MEMORY. */
+/* Maps the file. Close with sumi__checkpoint_close. Errors: NOT_FOUND, IO, FORMAT (also what is none of these),
+ * UNSUPPORTED, NO_MEMORY. */
 sumi_status sumi__checkpoint_open(sumi_context *ctx, const char *path, sumi__checkpoint **out);
 void sumi__checkpoint_close(sumi__checkpoint *checkpoint); /* NULL is allowed */
 

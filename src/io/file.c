@@ -11,9 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A file that is missing has one status, whoever reads it. */
 static sumi_status fail_errno(sumi_context *ctx, const char *path, const char *doing) {
   const int code = errno;
-  return sumi__fail(ctx, SUMI_IO, "%s: %s: %s", path, doing, strerror(code));
+  const sumi_status status = code == ENOENT || code == ENOTDIR ? SUMI_NOT_FOUND : SUMI_IO;
+  return sumi__fail(ctx, status, "%s: %s: %s", path, doing, strerror(code));
 }
 
 /* Opens for reading; refuses folders, which open() accepts. */

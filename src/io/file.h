@@ -34,7 +34,7 @@ void sumi__file_writer_free(sumi__file_writer *writer);
 /* ---- Reading ---------------------------------------------------------------------------------------------------- */
 
 /* Reads a whole file of at most `limit` bytes. The result is followed by a zero byte that is not counted, so text can
- * be used as a string. Free with sumi__free. Errors: IO (also a folder), FORMAT (larger than the limit). */
+ * be used as a string. Free with sumi__free. Errors: NOT_FOUND, IO (also a folder), FORMAT (larger than the limit). */
 sumi_status sumi__file_read(sumi_context *ctx, const char *path, size_t limit, uint8_t **out, size_t *out_bytes);
 
 /* The same, and a gzip file (told by its first two bytes) is expanded; `limit` holds for the expanded size and for

@@ -17,7 +17,7 @@ typedef struct sumi__idx {
 } sumi__idx;
 
 /* Reads a file whose expanded size is at most `limit` bytes. On failure *out is all zero.
- * Errors: IO, FORMAT (magic, type, dimensions, truncated, trailing bytes, over the limit), NO_MEMORY. */
+ * Errors: NOT_FOUND, IO, FORMAT (magic, type, dimensions, truncated, trailing bytes, over the limit), NO_MEMORY. */
 sumi_status sumi__idx_read(sumi_context *ctx, const char *path, size_t limit, sumi__idx *out);
 /* The same from memory; `name` stands for the path in errors. */
 sumi_status sumi__idx_parse(sumi_context *ctx, const char *name, const void *data, size_t bytes, size_t limit,

@@ -27,7 +27,7 @@ typedef struct sumi__yaml_entry {
 
 typedef struct sumi__yaml sumi__yaml;
 
-/* Reads a file. An empty file has no entries. Errors: IO, FORMAT, NO_MEMORY. Free with sumi__yaml_free. */
+/* Reads a file. An empty file has no entries. Errors: NOT_FOUND, IO, FORMAT, NO_MEMORY. Free with sumi__yaml_free. */
 sumi_status sumi__yaml_read(sumi_context *ctx, const char *path, sumi__yaml **out);
 /* The same from memory; `name` stands for the path. */
 sumi_status sumi__yaml_parse(sumi_context *ctx, const char *name, const char *text, size_t bytes, sumi__yaml **out);

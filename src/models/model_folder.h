@@ -20,8 +20,8 @@
 sumi_status sumi__score_unet_save(sumi_context *ctx, const char *folder, const sumi__score_unet_config *config,
                                   sumi_weights *weights);
 
-/* Loads one; free the weights with sumi_weights_free. Errors: IO, FORMAT, INVALID (a range), UNSUPPORTED (another
- * class of model), MISMATCH (the weights are not those of the config). Each names the file. */
+/* Loads one; free the weights with sumi_weights_free. Errors: NOT_FOUND, IO, FORMAT, INVALID (a range), UNSUPPORTED
+ * (another class of model), MISMATCH (the weights are not those of the config). Each names the file. */
 sumi_status sumi__score_unet_load(sumi_context *ctx, const char *folder, sumi__score_unet_config *config,
                                   sumi_weights **weights);
 

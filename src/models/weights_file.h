@@ -14,7 +14,8 @@ sumi_status sumi__weights_save(sumi_context *ctx, const char *path, sumi_weights
 typedef void (*sumi__build_fn)(void *user, const sumi__nn *nn);
 
 /* Reads the file's tensors into a new set of weights: those that `build` asks for, no more and no less. Free with
- * sumi_weights_free. Errors: IO, FORMAT, MISMATCH (naming the file and the tensor), whatever `build` runs into. */
+ * sumi_weights_free. Errors: NOT_FOUND, IO, FORMAT, MISMATCH (naming the file and the tensor), whatever `build` runs
+ * into. */
 sumi_status sumi__weights_load(sumi_context *ctx, const char *path, sumi__build_fn build, void *user,
                                sumi_weights **out);
 

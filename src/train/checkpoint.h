@@ -38,7 +38,7 @@ sumi_status sumi__checkpoint_latest(sumi_context *ctx, const char *folder, char 
                                     char older[SUMI__CHECKPOINT_PATH_MAX], bool *found);
 
 /* Reads a checkpoint into a state that has been made for the same configuration.
- * Errors: IO, FORMAT (damaged, or not a training's state), MISMATCH (a key that matters has another value: the line
+ * Errors: NOT_FOUND, IO, FORMAT (damaged, or not a training's state), MISMATCH (a key that matters has another value: the line
  * names it and both values; a tensor is missing, has another shape, or is one too many). Every number of the position
  * is in a range in which it can be computed with; whether it fits the data is the caller's to see. The state is then
  * undefined;

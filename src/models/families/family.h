@@ -45,8 +45,8 @@ typedef struct sumi__model {
 } sumi__model;
 
 /* Opens a checkpoint; nothing of its weights is read. options may be NULL. Close with sumi__model_close.
- * Errors: IO, FORMAT, NOT_FOUND (a part of a folder), UNSUPPORTED (a family or a value of a configuration that is not
- * known here), MISMATCH (a single file whose tensors make no model), INVALID, NO_MEMORY. */
+ * Errors: NOT_FOUND (also a part of a folder), IO, FORMAT, UNSUPPORTED (a family or a value of a configuration that is
+ * not known here), MISMATCH (a single file whose tensors make no model), INVALID, NO_MEMORY. */
 sumi_status sumi__model_open(sumi_context *ctx, const char *path, const sumi__model_options *options,
                              sumi__model **out);
 /* NULL is allowed. What was built from the sources has to be freed before. */
