@@ -229,19 +229,59 @@ static void a_tensor_of_another_shape_is_refused(void **state) {
   sumi_train_config_free(config);
 }
 
-/* More epochs are welcome where the learning rate does not depend on them, and refused where it does. */
-static void a_cosine_has_a_fixed_length(void **state) {
+typedef struct extension {
+  bool noted;
+  int64_t stop_at, step;
+} extension;
+
+static void watch_note(void *user, const char *text) {
+  extension *e = user;
+  e->noted = e->noted || strstr(text, "it was to have 4 steps, now 8: from here on the learning rate is that of a "
+                                      "cosine over these, 0.000777 at the next step in place of 0");
+}
+
+static void watch_step(void *user, const sumi_train_progress *p) { ((extension *)user)->step = p->step; }
+
+static bool stop_there(void *user) {
+  const extension *e = user;
+  return e->step == e->stop_at;
+}
+
+/* A training that is complete goes on with more epochs. Where the learning rate does not look at the end, it gives what
+ * so many epochs at once would have given; a cosine says that it changes its course, and then that can be interrupted
+ * like any other. */
+static void a_training_can_be_extended(void **state) {
   sumi_context *ctx = *state;
-  for (int cosine = 0; cosine < 2; cosine++) {
-    const char *out = cosine ? "train.out=length1" : "train.out=length0";
-    const char *schedule = cosine ? "schedule.name=cosine" : "schedule.name=constant";
-    sumi_train_config *config = configure(ctx, classifier_yaml, out, schedule, "data.limit=64", NULL);
-    assert_ok(ctx, train(ctx, config, false, NULL));
-    sumi_train_config_free(config);
-    config = configure(ctx, classifier_yaml, out, schedule, "data.limit=64", "train.epochs=2", NULL);
-    assert_int_equal(train(ctx, config, true, NULL), cosine ? SUMI_MISMATCH : SUMI_OK);
-    if (cosine) assert_error(ctx, "train.epochs=`1`", "2");
-    sumi_train_config_free(config);
+  static const char *const schedules[] = {"schedule.name=constant", "schedule.name=exponential",
+                                          "schedule.name=cosine"};
+  for (int k = 0; k < 3; k++) {
+    extension e = {.stop_at = 6};
+    sumi_train_result r;
+    const sumi_train_options options = {.resume = true, .callbacks = {&e, watch_step, watch_note, NULL}};
+    const sumi_train_options stopping = {.resume = true, .callbacks = {&e, watch_step, watch_note, stop_there}};
+    char out[3][32];
+    sumi_train_config *longer[3], *first;
+    for (int i = 0; i < 3; i++) { /* extended; at once; extended, and interrupted after that */
+      snprintf(out[i], sizeof out[i], "train.out=length%d-%d", k, i);
+      longer[i] = configure(ctx, classifier_yaml, out[i], schedules[k], "data.limit=64", "train.epochs=4", NULL);
+      first = configure(ctx, classifier_yaml, out[i], schedules[k], "data.limit=64", "train.epochs=2", NULL);
+      if (i != 1) assert_ok(ctx, train(ctx, first, false, NULL));
+      sumi_train_config_free(first);
+    }
+    assert_ok(ctx, sumi_train_run(ctx, longer[0], &options, &r));
+    assert_true(r.steps == 8 && r.epochs == 4);
+    assert_int_equal(e.noted, k == 2);
+    assert_ok(ctx, train(ctx, longer[1], false, NULL));
+    assert_int_equal(sumi_train_run(ctx, longer[2], &stopping, NULL), SUMI_CANCELLED);
+    e.noted = false;
+    assert_ok(ctx, sumi_train_run(ctx, longer[2], &options, NULL));
+    assert_false(e.noted); /* its checkpoint knows the new length */
+    char path[3][64];
+    for (int i = 0; i < 3; i++)
+      snprintf(path[i], sizeof path[i], "length%d-%d/checkpoints/step-00000008.safetensors", k, i);
+    if (k < 2) expect_same_file(path[0], path[1]);
+    expect_same_file(path[0], path[2]);
+    for (int i = 0; i < 3; i++) sumi_train_config_free(longer[i]);
   }
 }
 
@@ -395,7 +435,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(a_full_disk_keeps_the_old_checkpoint),
       cmocka_unit_test(other_checkpoints_are_refused),
       cmocka_unit_test(a_tensor_of_another_shape_is_refused),
-      cmocka_unit_test(a_cosine_has_a_fixed_length),
+      cmocka_unit_test(a_training_can_be_extended),
       cmocka_unit_test(a_loss_that_explodes_ends_it),
   };
   if (argc > 1 && strcmp(argv[1], "isolation") == 0) /* alone: for ThreadSanitizer, which does not like fork */

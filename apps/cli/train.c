@@ -108,7 +108,8 @@ const cli_command cli_train = {
     .details = "Any key of the file can be given as KEY=VALUE and goes before the file, such as train.lr=3e-4 or\n"
                "data.dir=/usr/share/datasets/fashion-mnist. Checkpoints, log, previews and the model go into the\n"
                "folder train.out. Ctrl-C saves a checkpoint first; --resume goes on from it, or from the newest one\n"
-               "after a crash, and ends with the very weights that an undisturbed training would have.\n",
+               "after a crash, and ends with the very weights that an undisturbed training would have. With a larger\n"
+               "train.epochs it goes on beyond the end; a cosine schedule is then that of the new length.\n",
     .options = options,
     .option_count = sizeof options / sizeof *options,
     .defaults = &defaults,

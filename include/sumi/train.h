@@ -15,6 +15,9 @@
  *   .lock                                   held by the training that is running there
  * Every file is replaced as a whole: a crash or a full disk at any moment leaves the old one or the new one. A training
  * that was killed and resumed gives the same weights, bit for bit, as one that was not, for the same number of threads.
+ * One that is complete goes on if it is resumed with more `train.epochs` or `train.max_steps`: with the rates that it
+ * would have had, where `schedule.name` is constant or exponential; a cosine, which has come down to its floor, is from
+ * then on that of the new length, so that the rate rises once, which a line says.
  *
  * Nothing here prints. A training runs on the thread that calls it, with the context's worker threads and one more that
  * prepares data; two contexts may train in two threads at once. */
@@ -34,8 +37,8 @@ typedef struct sumi_train_config sumi_train_config;
 
 /* Reads a YAML file; `overrides` are `key=value` texts that go before what the file says (may be NULL when
  * override_count is 0). All that is not given has its default. Free with sumi_train_config_free.
- * Errors: NOT_FOUND, IO; FORMAT (YAML that cannot be read, an unknown key: the line names the file, the line number and the
- * nearest key there is; a value of another type or out of range); INVALID (the same in an override); NO_MEMORY. */
+ * Errors: NOT_FOUND, IO; FORMAT (YAML that cannot be read, an unknown key: the line names the file, the line number and
+ * the nearest key there is; a value of another type or out of range); INVALID (the same in an override); NO_MEMORY. */
 SUMI_API sumi_status sumi_train_config_load(sumi_context *ctx, const char *path, size_t override_count,
                                             const char *const *overrides, sumi_train_config **out);
 /* NULL is allowed. */

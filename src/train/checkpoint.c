@@ -150,7 +150,7 @@ static sumi_status list_pairs(const sumi__training_state *s, sumi__arena *arena,
   for (int i = 0; i < NUMBERS; i++) SUMI_TRY(add_pair(out, numbers[i].key, print_number(arena, &numbers[i])));
   for (size_t i = 0; i < keys; i++) {
     const sumi__key *key = sumi__config_key(s->config, i, &value);
-    if (!sumi__config_fixes(s->config, key)) continue;
+    if (!sumi__config_matters(s->config, key)) continue;
     SUMI_TRY(add_pair(out, config_name(arena, key->name), sumi__config_print(arena, key, value)));
   }
 done:
@@ -250,6 +250,15 @@ done:
 
 /* ---- Loading ---- */
 
+/* How long the training was to be: it may be another length now. */
+static sumi_status load_length(const sumi__training_state *s, const sumi__key *key, const char *text,
+                               const char *path) {
+  int64_t *to = strcmp(key->name, "train.epochs") == 0 ? &s->position->planned_epochs : &s->position->planned_max_steps;
+  if (sumi__parse_i64(text, to) && (double)*to >= key->low && (double)*to <= key->high) return SUMI_OK;
+  return sumi__fail(s->config->ctx, SUMI_FORMAT, "%s: `config.%s` in its metadata is not a number as expected", path,
+                    key->name);
+}
+
 static sumi_status check_metadata(const sumi__training_state *s, const sumi_safetensors *file, const char *path,
                                   sumi__arena *arena) {
   sumi_status status = SUMI_OK;
@@ -269,12 +278,15 @@ static sumi_status check_metadata(const sumi__training_state *s, const sumi_safe
   for (size_t i = 0;; i++) {
     const sumi__key *key = sumi__config_key(s->config, i, &value);
     if (!key) break;
-    if (!sumi__config_fixes(s->config, key)) continue;
+    if (!sumi__config_matters(s->config, key)) continue;
     const char *name = config_name(arena, key->name), *ours = sumi__config_print(arena, key, value);
     SUMI_TRY(name && ours ? SUMI_OK : SUMI_NO_MEMORY);
     const char *theirs = sumi_safetensors_metadata(file, name);
-    if (!theirs && (key->flags & SUMI__KEY_LENGTH)) continue; /* its schedule is another, which is the thing to say */
-    if (!theirs) theirs = key->default_value;                 /* a key that is newer than the file */
+    if (key->flags & SUMI__KEY_LENGTH) {
+      if (theirs) SUMI_TRY(load_length(s, key, theirs, path)); /* else its schedule is another, which is the fault */
+      continue;
+    }
+    if (!theirs) theirs = key->default_value; /* a key that is newer than the file */
     SUMI_CHECK(ctx, strcmp(theirs, ours) == 0, SUMI_MISMATCH,
                "%s: it was made with %s=%s, but %s says %s; a training cannot go on with another value", path,
                key->name, sumi__quote(found_text, theirs), sumi__config_where(s->config, key), ours);

@@ -17,6 +17,8 @@ typedef struct sumi__position {
   int64_t data_crc;       /* of the pictures and labels: sumi__dataset_crc */
   sumi__isa isa;          /* likewise */
   double last_epoch_loss; /* mean of the last epoch that was completed; NaN before */
+  /* Of a checkpoint whose schedule looks at the end: train.epochs and train.max_steps until then; else 0. */
+  int64_t planned_epochs, planned_max_steps;
 } sumi__position;
 
 typedef struct sumi__training_state {
@@ -38,11 +40,10 @@ sumi_status sumi__checkpoint_latest(sumi_context *ctx, const char *folder, char 
                                     char older[SUMI__CHECKPOINT_PATH_MAX], bool *found);
 
 /* Reads a checkpoint into a state that has been made for the same configuration.
- * Errors: NOT_FOUND, IO, FORMAT (damaged, or not a training's state), MISMATCH (a key that matters has another value: the line
- * names it and both values; a tensor is missing, has another shape, or is one too many). Every number of the position
- * is in a range in which it can be computed with; whether it fits the data is the caller's to see. The state is then
- * undefined;
- * the file is never changed. */
+ * Errors: NOT_FOUND, IO, FORMAT (damaged, or not a training's state), MISMATCH (a key that matters has another value:
+ * the line names it and both values; a tensor is missing, has another shape, or is one too many). Every number of the
+ * position is in a range in which it can be computed with; whether it fits the data is the caller's to see. The state
+ * is then undefined; the file is never changed. */
 sumi_status sumi__checkpoint_load(const sumi__training_state *state, const char *path);
 
 #endif

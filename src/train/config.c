@@ -266,7 +266,7 @@ const char *sumi_train_config_get(const sumi_train_config *c, const char *name) 
 
 const char *sumi__config_where(const sumi_train_config *c, const sumi__key *key) { return c->where[index_of(c, key)]; }
 
-bool sumi__config_fixes(const sumi_train_config *c, const sumi__key *key) {
+bool sumi__config_matters(const sumi_train_config *c, const sumi__key *key) {
   if (key->flags & SUMI__KEY_LENGTH) return c->values.schedule.name == SUMI__SCHEDULE_COSINE;
   return !(key->flags & SUMI__KEY_FREE);
 }

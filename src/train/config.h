@@ -16,7 +16,7 @@ typedef enum sumi__key_type {
 
 enum {
   SUMI__KEY_FREE = 1,  /* may be another when a training is resumed: nothing that is computed depends on it */
-  SUMI__KEY_LENGTH = 2 /* says how long the training is: free unless the schedule looks at its end */
+  SUMI__KEY_LENGTH = 2 /* says how long the training is: may be another, too, though a schedule may look at the end */
 };
 
 typedef struct sumi__key {
@@ -93,8 +93,8 @@ const sumi__key *sumi__config_key(const sumi_train_config *config, size_t i, con
 /* Where a key's value comes from: "digits.yaml:12", "the command line", or "the default". */
 const char *sumi__config_where(const sumi_train_config *config, const sumi__key *key);
 
-/* Whether a training that is resumed must have the same value. */
-bool sumi__config_fixes(const sumi_train_config *config, const sumi__key *key);
+/* Whether something that is computed depends on the key's value: then it stands in checkpoints. */
+bool sumi__config_matters(const sumi_train_config *config, const sumi__key *key);
 
 /* A value as one would write it in YAML, into the arena; NULL without memory. */
 const char *sumi__config_print(sumi__arena *arena, const sumi__key *key, const void *value);

@@ -52,14 +52,19 @@ done:
   return status;
 }
 
+/* The end of a training; max_steps 0: that of its epochs. */
+static int64_t count_steps(const sumi__trainer *t, int64_t epochs, int64_t max_steps) {
+  const int64_t steps = t->steps_in_epoch * epochs;
+  return max_steps > 0 ? sumi__min_i64(steps, max_steps) : steps;
+}
+
 /* Sizes of batches and epochs, and the learning rate's course. */
 static void plan_steps(sumi__trainer *t) {
   const sumi__train_values *v = &t->config->values;
   t->batch = sumi__min_i64(v->train.batch, t->train.count);
   t->micro_batch = v->train.micro_batch > 0 ? sumi__min_i64(v->train.micro_batch, t->batch) : t->batch;
   t->steps_in_epoch = sumi__batches_per_epoch(t->train.count, t->batch, v->data.drop_last);
-  t->total_steps = t->steps_in_epoch * v->train.epochs;
-  if (v->train.max_steps > 0) t->total_steps = sumi__min_i64(t->total_steps, v->train.max_steps);
+  t->total_steps = count_steps(t, v->train.epochs, v->train.max_steps);
   t->schedule = (sumi__schedule){.kind = (sumi__schedule_kind)v->schedule.name,
                                  .lr = v->train.lr,
                                  .gamma = v->schedule.gamma,
@@ -185,6 +190,20 @@ static void note_differences(const sumi__trainer *t) {
                       sumi__isa_name(at->isa), sumi__isa_name(t->ctx->isa));
 }
 
+/* Where the end has moved, a schedule that looks at it takes another course from here on. */
+static void note_length(const sumi__trainer *t) {
+  const sumi__position *at = &t->position;
+  sumi__schedule planned = t->schedule;
+  if (!at->planned_epochs) return;
+  planned.total_steps = count_steps(t, at->planned_epochs, at->planned_max_steps);
+  if (planned.total_steps == t->total_steps) return;
+  sumi__trainer_say(t,
+                    "note: it was to have %lld steps, now %lld: from here on the learning rate is that of a %s over "
+                    "these, %.3g at the next step in place of %.3g",
+                    (long long)planned.total_steps, (long long)t->total_steps, sumi__schedule_names[t->schedule.kind],
+                    sumi__schedule_rate(&t->schedule, at->step), sumi__schedule_rate(&planned, at->step));
+}
+
 static sumi_status load_checkpoint(sumi__trainer *t, const char *path, const char *older) {
   const sumi__training_state state = {t->config, t->weights, &t->ema, &t->optimizer, &t->position};
   sumi_status status = sumi__checkpoint_load(&state, path);
@@ -211,6 +230,7 @@ static sumi_status find_position(sumi__trainer *t, bool resume) {
     SUMI_TRY(load_checkpoint(t, path, older));
     t->saved_step = t->position.step;
     note_differences(t);
+    note_length(t);
     sumi__trainer_say(t, "resumed from %s: step %lld of %lld", path, (long long)t->position.step,
                       (long long)t->total_steps);
   } else if (!resume) {
