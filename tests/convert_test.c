@@ -2,6 +2,7 @@
  */
 #include "support.h"
 
+#include "io/file.h"
 #include "io/safetensors.h"
 #include "models/families/detect.h"
 #include "models/families/export.h"
@@ -226,6 +227,48 @@ static void conversion_can_be_stopped(void **state) {
   assert_int_equal(temporaries_of("stopped.safetensors"), 0);
 }
 
+static size_t entries_of(sumi_context *ctx, const char *folder) {
+  char **names = NULL;
+  size_t count;
+  assert_ok(ctx, sumi__list_directory(ctx, folder, &names, &count));
+  sumi__free(ctx, names);
+  return count;
+}
+
+static bool stop_late(void *user, size_t done, size_t total) {
+  *(size_t *)user = done;
+  return done + 1 < total;
+}
+
+/* A folder is there whole or not at all, however late the conversion ends; one that was there stays as it was. */
+static void half_a_folder_is_not_left(void **state) {
+  static const char weights[] = "whole/unet/diffusion_pytorch_model.safetensors", index[] = "whole/model_index.json";
+  size_t done = 0, bytes, found;
+  const sumi_convert_options stopped = {.progress = stop_late, .user = &done},
+                             half = {.cast = true, .dtype = SUMI_BF16};
+  assert_int_equal(sumi_model_convert(*state, golden("sd1"), "above/never", &stopped), SUMI_CANCELLED);
+  assert_true(done > 300);
+  assert_int_not_equal(access("above/never", F_OK), 0);
+  assert_ok(*state, sumi_model_convert(*state, golden("sd1"), "whole", NULL));
+  const size_t entries = entries_of(*state, "whole");
+  char *before = read_plain(weights, &bytes);
+  write_plain("whole/mine.txt", "mine", 4);
+  assert_int_equal(sumi_model_convert(*state, golden("sd2"), "whole/", &stopped), SUMI_CANCELLED);
+  char *after = read_plain(weights, &found);
+  assert_int_equal(found, bytes);
+  assert_memory_equal(after, before, bytes);
+  assert_int_equal(entries_of(*state, "whole"), entries + 1);
+  free(after);
+  assert_ok(*state, sumi_model_convert(*state, golden("sd1"), "whole", &half)); /* takes the place of the old one */
+  after = read_plain(weights, &found);
+  assert_true(found != bytes || memcmp(after, before, bytes) != 0);
+  assert_int_equal(entries_of(*state, "whole"), entries + 1);
+  assert_int_equal(access("whole/mine.txt", F_OK), 0);
+  assert_int_equal(access(index, F_OK), 0);
+  free(before);
+  free(after);
+}
+
 /* What is read is not written over, by whatever name it goes; and it stays as it was. */
 static void nothing_is_written_over_what_is_read(void **state) {
   static const char weights[] = "own/unet/diffusion_pytorch_model.safetensors";
@@ -379,6 +422,7 @@ int main(void) {
       cmocka_unit_test(numbers_beyond_f16_are_refused),
       cmocka_unit_test(types_that_cannot_be_read_are_told),
       cmocka_unit_test(conversion_can_be_stopped),
+      cmocka_unit_test(half_a_folder_is_not_left),
       cmocka_unit_test(nothing_is_written_over_what_is_read),
       cmocka_unit_test(parts_of_several_types_are_joined),
       cmocka_unit_test(other_models_are_named),

@@ -118,7 +118,8 @@ typedef struct sumi_convert_options {
 } sumi_convert_options;
 
 /* Writes the checkpoint at `in` to `out` as safetensors: what its networks consist of, and nothing that is left over.
- * Each file is replaced whole or not at all; a folder's model_index.json comes last. options may be NULL.
+ * It is there whole or not at all: what has the names of its files is replaced when all of them are written, a folder's
+ * model_index.json last. options may be NULL.
  * Errors: as sumi_model_inspect, and MISMATCH (a tensor is missing or of another shape), INVALID (another dtype; a
  * number beyond f16's range; `out` is of the other kind, or is what is read; parts of a tensor that are of types which
  * no third one holds), CANCELLED, IO. */

@@ -31,6 +31,25 @@ sumi_status sumi__file_writer_commit(sumi__file_writer *writer);
 /* Frees it; without a successful commit the temporary is removed and the old file stays. NULL is allowed. */
 void sumi__file_writer_free(sumi__file_writer *writer);
 
+/* ---- Writing a folder: into `.unfinished.XXXXXX` inside of it, and from there file by file --------------------------
+ *
+ * Whatever fails before the commit, what was there before stays as it was, a folder that was not there is not, and what
+ * was written goes; only a process that is killed leaves it behind. At the commit, which only renames, folders come
+ * before the files beside them: the file that says that a folder is whole lies at its top. */
+
+typedef struct sumi__folder_writer sumi__folder_writer;
+
+/* Makes the folder where it is not there. */
+sumi_status sumi__folder_writer_open(sumi_context *ctx, const char *folder, sumi__folder_writer **out);
+/* Where to write to; lent. */
+const char *sumi__folder_writer_path(const sumi__folder_writer *writer);
+/* Makes what was written take the place of what has its names. The writer must still be freed. */
+sumi_status sumi__folder_writer_commit(sumi__folder_writer *writer);
+void sumi__folder_writer_free(sumi__folder_writer *writer); /* NULL is allowed */
+
+/* Makes renames in a folder durable; `path` is for the complaint. */
+sumi_status sumi__folder_sync(sumi_context *ctx, const char *folder, const char *path);
+
 /* ---- Reading ---------------------------------------------------------------------------------------------------- */
 
 /* Reads a whole file of at most `limit` bytes. The result is followed by a zero byte that is not counted, so text can

@@ -190,23 +190,14 @@ sumi_status sumi__file_writer_patch(sumi__file_writer *w, uint64_t offset, const
 
 uint64_t sumi__file_writer_position(const sumi__file_writer *w) { return w->flushed + w->buffered; }
 
-/* The rename itself is durable only once the folder is. Some file systems cannot sync a folder and say EINVAL. */
+/* The rename itself is durable only once the folder is. */
 static sumi_status sync_folder_of(sumi__file_writer *w) {
   char *slash = strrchr(w->target, '/');
-  int fd;
-  if (slash) {
-    const char after = slash[1];
-    slash[1] = 0;
-    fd = open(w->target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    slash[1] = after;
-  } else {
-    fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  }
-  /* A folder that one may write into but not read cannot be synced by us; the file itself is safe. */
-  if (fd < 0) return errno == EACCES ? SUMI_OK : fail_errno(w->ctx, w->path, "its folder cannot be opened");
-  sumi_status status = SUMI_OK;
-  if (fsync(fd) != 0 && errno != EINVAL) status = fail_errno(w->ctx, w->path, "its folder cannot be synced");
-  close(fd);
+  if (!slash) return sumi__folder_sync(w->ctx, ".", w->path);
+  const char after = slash[1];
+  slash[1] = 0;
+  const sumi_status status = sumi__folder_sync(w->ctx, w->target, w->path);
+  slash[1] = after;
   return status;
 }
 

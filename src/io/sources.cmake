@@ -6,6 +6,7 @@ list(APPEND SUMI_SOURCES
   src/io/exif.c
   src/io/file.c
   src/io/file_write.c
+  src/io/folder_write.c
   src/io/gzip.c
   src/io/idx.c
   src/io/image.c

@@ -18,15 +18,21 @@ static sumi_model_layout layout_for(const sumi_convert_options *o, const char *o
   return ends_with(out, ".safetensors") ? SUMI_LAYOUT_COMPVIS : SUMI_LAYOUT_DIFFUSERS;
 }
 
-static sumi_status write_folder(sumi__export *e, const char *folder) {
+static sumi_status write_folder(sumi__export *e, const char *out) {
   sumi_status status = SUMI_OK;
   sumi_tokenizer *tokenizer = NULL;
+  sumi__folder_writer *writer = NULL;
+  const char *folder;
   const sumi__model *m = e->model;
   SUMI_TRY(sumi_tokenizer_open(m->ctx, m->tokenizer_folder, &tokenizer));
+  SUMI_TRY(sumi__folder_writer_open(m->ctx, out, &writer));
+  folder = sumi__folder_writer_path(writer);
   SUMI_TRY(sumi__export_folder(e, folder));
   SUMI_TRY(sumi__tokenizer_save(tokenizer, m->ctx, folder, sumi__pad_id(m, tokenizer)));
   SUMI_TRY(sumi__export_index(e, folder));
+  SUMI_TRY(sumi__folder_writer_commit(writer));
 done:
+  sumi__folder_writer_free(writer);
   sumi_tokenizer_close(tokenizer);
   return status;
 }
