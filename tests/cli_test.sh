@@ -187,6 +187,10 @@ expect 0 'schedules.png' plot schedules
 expect 0 'karras: sigma 14.61' plot schedules --sampler 'DPM++ 2M' --steps 12 --timesteps -o levels.png
 expect 0 'normal: sigma' plot schedules --sampler pndm --spacing trailing --convention k-diffusion -o levels.png
 expect 8 'magic' plot schedules --sampler magic
+for plot in schedules forward reverse 'loss attention' 'speed ops.csv' 'growth growth.csv'; do
+  # shellcheck disable=SC2086
+  expect 2 'levels.jpg: the name tells the kind of file; expected one that ends in: png' plot $plot -o levels.jpg
+done
 expect 2 '' plot schedules --sampler ode-rk45
 expect 0 'forward.png' plot forward --count 20 --steps 100
 expect 0 'ends.png' plot reverse --count 500 --steps 100 --histogram ends.png

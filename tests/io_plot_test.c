@@ -81,6 +81,37 @@ static void constants_and_single_points_have_an_axis(void **state) {
   assert_true(draw(ctx, &plot, 0, 114, 178).count > 0);
 }
 
+/* Stable Diffusion has nine schedules, each with a curve: none has another's colour. */
+static void sixteen_curves_have_sixteen_colours(void **state) {
+  enum { CURVES = 16 };
+  sumi_context *ctx = *state;
+  const double x[] = {0, 1};
+  double y[CURVES][2];
+  sumi_plot_series series[CURVES];
+  for (int k = 0; k < CURVES; k++) {
+    y[k][0] = y[k][1] = k;
+    series[k] = (sumi_plot_series){.x = x, .y = y[k], .count = 2};
+  }
+  const sumi_plot plot = {.series = series, .series_count = CURVES};
+  sumi_image image;
+  uint8_t seen[CURVES][3];
+  int colours = 0;
+  assert_ok(ctx, sumi_plot_write(ctx, "all.png", &plot));
+  assert_ok(ctx, sumi_png_read(ctx, "all.png", &image));
+  const uint8_t *middle = image.pixels + image.width / 2 * 3;
+  const int64_t stride = image.width * 3;
+  for (int64_t row = 1; row + 1 < image.height && colours < CURVES; row++) {
+    const uint8_t *at = middle + row * stride, *above = at - stride, *below = at + stride;
+    const int here = at[0] + at[1] + at[2];
+    /* A line's edges are lighter than its middle; the grid is lighter than all. */
+    bool known = here > above[0] + above[1] + above[2] || here >= below[0] + below[1] + below[2] || here > 3 * 220;
+    for (int k = 0; k < colours; k++) known = known || memcmp(seen[k], at, 3) == 0;
+    if (!known) memcpy(seen[colours++], at, 3);
+  }
+  sumi_image_free(ctx, &image);
+  assert_int_equal(colours, CURVES);
+}
+
 static void nonsense_is_refused(void **state) {
   sumi_context *ctx = *state;
   const double v[] = {1, 2};
@@ -92,10 +123,10 @@ static void nonsense_is_refused(void **state) {
   assert_int_equal(sumi_plot_write(ctx, "p.png", &plot), SUMI_INVALID);
   plot = (sumi_plot){.series = &s, .series_count = 0};
   assert_int_equal(sumi_plot_write(ctx, "p.png", &plot), SUMI_INVALID);
-  s.colour = 9;
+  s.colour = 17;
   plot = (sumi_plot){.series = &s, .series_count = 1};
   assert_int_equal(sumi_plot_write(ctx, "p.png", &plot), SUMI_INVALID);
-  assert_error(ctx, "colour 9");
+  assert_error(ctx, "colour 17");
   assert_int_not_equal(access("p.png", F_OK), 0);
 }
 
@@ -104,6 +135,7 @@ int main(void) {
       cmocka_unit_test(curves_lie_where_the_axes_say),
       cmocka_unit_test(values_out_of_place_are_left_out),
       cmocka_unit_test(constants_and_single_points_have_an_axis),
+      cmocka_unit_test(sixteen_curves_have_sixteen_colours),
       cmocka_unit_test(nonsense_is_refused),
   };
   return cmocka_run_group_tests(tests, support_setup, support_teardown);

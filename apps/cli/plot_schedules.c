@@ -133,7 +133,8 @@ static sumi_status draw_sampler(const cli *c, const arguments *a) {
 static sumi_status run(cli *c, const void *arguments_, int operand_count, char **operands) {
   (void)operand_count, (void)operands;
   const arguments *a = arguments_;
-  const sumi_status status = a->sampler ? draw_sampler(c, a) : draw_process(c, a);
+  sumi_status status = cli_check_output(c, "--out", a->out, "png");
+  if (status == SUMI_OK) status = a->sampler ? draw_sampler(c, a) : draw_process(c, a);
   if (status == SUMI_OK) printf("%s\n", a->out);
   return status;
 }

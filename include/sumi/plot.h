@@ -29,7 +29,7 @@ typedef struct sumi_plot_series {
   size_t count;
   const char *label; /* in the legend; NULL: none. Printable ASCII */
   sumi_plot_kind kind;
-  int colour; /* 0: the next one that no series before has; 1 to 8: that one */
+  int colour; /* 0: the next one that no series before has; 1 to 16: that one */
 } sumi_plot_series;
 
 typedef struct sumi_plot {

@@ -14,13 +14,16 @@ enum {
   MIN_SIZE = 200,
   MAX_SIZE = 8192,
   MAX_TICKS = 64,
-  COLOURS = 8,
+  COLOURS = 16,
   LETTER = 2 /* pixels for a dot of a letter; titles too */
 };
 
-/* M. Okabe and K. Ito's colours, which people of any colour vision tell apart (2008). */
-static const sumi__colour palette[COLOURS] = {{0, 114, 178}, {213, 94, 0},   {0, 158, 115}, {204, 121, 167},
-                                              {230, 159, 0}, {86, 180, 233}, {0, 0, 0},     {150, 140, 20}};
+/* M. Okabe and K. Ito's colours, which people of any colour vision tell apart (2008), and as many more, lighter or
+ * darker than those that they are near to. */
+static const sumi__colour palette[COLOURS] = {{0, 114, 178},  {213, 94, 0},   {0, 158, 115},   {204, 121, 167},
+                                              {230, 159, 0},  {86, 180, 233}, {0, 0, 0},       {150, 140, 20},
+                                              {110, 50, 160}, {120, 60, 30},  {140, 140, 140}, {190, 20, 60},
+                                              {20, 80, 50},   {150, 210, 60}, {255, 160, 150}, {20, 30, 110}};
 static const sumi__colour ink = {40, 40, 40}, grid_colour = {225, 225, 225};
 
 /* One direction: from values to pixels. */
