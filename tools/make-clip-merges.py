@@ -3,8 +3,8 @@
     python3 tools/make-clip-merges.py [bpe_simple_vocab_16e6.txt.gz]
 
 The table comes with OpenAI's CLIP (MIT licence, Copyright (c) 2021 OpenAI); the Python package open_clip_torch carries
-it, and is asked where it lies if no path is given. Ids 0 to 255 are single bytes, 256 to 511 bytes at the end of a
-word, 512 + i is what merge i makes, and the tokens for begin and end are the last."""
+it, and is asked where it lies if no path is given (needed for that alone). Ids 0 to 255 are single bytes, 256 to 511
+bytes at the end of a word, 512 + i is what merge i makes, and the tokens for begin and end are the last."""
 
 import gzip
 import importlib.util

@@ -2,6 +2,7 @@
 """PyTorch's side of `sumi bench train-digits`: images per second of training the conditional digit network.
 
 Usage: python tools/oracle/bench_train_digits.py [--threads N] [--steps N] [--channels-last] [--fused-adam]
+       (needs torch and safetensors)
 
 The same network, loss, batch sizes, Adam and average of weights as sumi's, eagerly, in f32 and under bf16 autocast; a
 batch lies ready in memory; the median of the steps after two that warm up. The two switches are PyTorch's own faster

@@ -2,7 +2,7 @@
 """Compares sumi with diffusers, stage by stage, on a checkpoint at its full size.
 
 Usage: python tools/oracle/compare_sd15.py FOLDER [--sumi build/sumi] [--steps 4] [--side 512] [--precision f32 bf16]
-       (FOLDER as make_sd15.py wrote it; needs torch, diffusers, transformers, pillow; some 8 GB of memory)
+       (FOLDER as make_sd15.py wrote it; needs torch, diffusers, transformers, safetensors, Pillow; some 8 GB of memory)
 
 diffusers computes in f32 from the folder FOLDER/sd15, sumi from the single file FOLDER/sd15.safetensors, which holds
 the same f16 numbers. Prints relative errors, |a - b| / |b|, and the PSNR of pictures (peak 1, before rounding to 8 bits

@@ -2,7 +2,7 @@
 """A full-size Stable Diffusion 1.5 checkpoint with random weights, in both layouts.
 
 Usage: python tools/oracle/make_sd15.py FOLDER [--f32]
-       (needs torch, diffusers, transformers, and open_clip_torch for CLIP's vocabulary)
+       (needs torch, diffusers, transformers, safetensors, and open_clip_torch for CLIP's vocabulary)
 
   FOLDER/sd15.safetensors     the CompVis layout in one file, f16 (2.1 GB), or f32
   FOLDER/sd15/                diffusers' layout, in the same precision

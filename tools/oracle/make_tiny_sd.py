@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Tiny Stable Diffusion 1.x and 2.x pipelines with random weights, and what diffusers makes of them.
 
-Usage: python tools/oracle/make_tiny_sd.py [OUTPUT_FOLDER]       (default: tests/golden/sd)
+Usage: python tools/oracle/make_tiny_sd.py [OUTPUT_FOLDER]       (default: tests/golden/sd; needs torch,
+                                                           diffusers, transformers, safetensors and numpy)
 
   sd1/, sd2/             diffusers' layout, f16 weights, a vocabulary of a few hundred pieces
   sd1.names, sd2.names   how a CompVis checkpoint calls the same tensors: lines "THEIRS = OURS", "THEIRS = OURS []" for

@@ -2,7 +2,8 @@
 """What diffusers' pipelines make of a picture with the tiny Stable Diffusion 1.x that make_tiny_sd.py wrote, and with
 U-Nets of more input channels.
 
-Usage: python tools/oracle/make_tiny_sd_jobs.py [FOLDER]       (default: tests/golden/sd)
+Usage: python tools/oracle/make_tiny_sd_jobs.py [FOLDER]       (default: tests/golden/sd; needs torch, diffusers,
+                                                         transformers and safetensors)
 
   FOLDER/jobs.safetensors   f32; pictures (3, 16, 16) in [0, 1], 10 steps, guidance 7.5, seed 42, the picture and the
                             mask of FOLDER/sd1.safetensors:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Golden values for the optimisers, gradient clipping and the EMA: torch.optim in f32 -> tests/golden/optim.h.
 
-Run from the repository's root: python3 tools/oracle/optim.py > tests/golden/optim.h
+Run from the repository's root: python3 tools/oracle/optim.py > tests/golden/optim.h (needs torch)
 Three parameters' worth of numbers are enough: every rule is elementwise.
 """
 import torch

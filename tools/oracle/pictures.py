@@ -1,6 +1,6 @@
 """Pictures written, turned and resized by Pillow, for tests/io_image_test.c.
 
-    python tools/oracle/pictures.py tests/golden/pictures
+    python tools/oracle/pictures.py tests/golden/pictures       (needs Pillow and numpy)
 
 Writes NAME.png (random pixels; rgba.png, grey.png), NAME-WxH.png (Image.resize with LANCZOS), and photo.jpg and photo.webp
 with an orientation and a comment (little-endian EXIF, comment as AUTOMATIC1111 writes it), which upright.jpg.png and

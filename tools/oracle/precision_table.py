@@ -2,7 +2,7 @@
 """Error against speed: each precision with each choice of Winograd's algorithm, and each instruction set.
 
 Usage: python tools/oracle/precision_table.py FOLDER [--sumi build/sumi] [--steps 4] [--side 512] [--isa]
-       (FOLDER as make_sd15.py wrote it; needs torch, diffusers, transformers, pillow; some 8 GB of memory)
+       (FOLDER as make_sd15.py wrote it; needs torch, diffusers, transformers, safetensors, Pillow; some 8 GB of memory)
 
 diffusers computes in f32 from the folder FOLDER/sd15, once: what it finds is kept in FOLDER/expected-SIDE-STEPS.safetensors and
 read from there the next time. sumi computes from the single file FOLDER/sd15.safetensors, which holds the same f16 numbers.

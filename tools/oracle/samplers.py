@@ -2,7 +2,7 @@
 """Golden trajectories of samplers and schedules, from diffusers and k-diffusion.
 
 Usage: python tools/oracle/samplers.py [OUTPUT_FILE]     (default: tests/golden/samplers.safetensors)
-Needs torch, scipy, safetensors, diffusers (made with 0.42.1) and k-diffusion (0.1.1).
+Needs torch, numpy, scipy, safetensors, diffusers (made with 0.42.1) and k-diffusion (0.1.1.post1).
 
 The network is a formula that both sides evaluate alike (`network` below), a picture is 16 numbers, and all noise is
 torch's from SEED: first what the sampling begins with, then what its steps draw. For each case there are

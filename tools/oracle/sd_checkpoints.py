@@ -1,8 +1,8 @@
 """Stable Diffusion pipelines with random weights, and the names that a CompVis checkpoint has for their tensors.
 
-A module for the scripts beside it. The classes are those of diffusers and transformers; only sizes and weights are
-ours. Weights come from a seed and are scaled so that nothing is trivial: attention has preferences, predicted noise
-has a standard deviation near 1, decoded pictures have contrast.
+A module for the scripts beside it (needs torch, diffusers and transformers). The classes are those of diffusers and
+transformers; only sizes and weights are ours. Weights come from a seed and are scaled so that nothing is trivial:
+attention has preferences, predicted noise has a standard deviation near 1, decoded pictures have contrast.
 """
 
 import json
