@@ -7,10 +7,13 @@ int main(int argc, char **argv) {
   sumi_context *ctx = NULL;
   sumi_engine *engine = NULL;
   sumi_session *session = NULL;
+  if (argc != 2)
+    return fputs("usage: hello MODEL: a Stable Diffusion checkpoint, a file or a folder\n", stderr), SUMI_INVALID;
   sumi_status status = sumi_context_create(NULL, &ctx);
-  if (status == SUMI_OK) status = sumi_engine_open(ctx, argc > 1 ? argv[1] : "model.safetensors", NULL, &engine);
+  if (status == SUMI_OK) status = sumi_engine_open(ctx, argv[1], NULL, &engine);
   if (status == SUMI_OK) status = sumi_session_create(engine, ctx, &session);
   if (status == SUMI_OK) status = sumi_session_draw(session, &job, "otter.png");
+  if (status == SUMI_OK) puts("otter.png");
   if (status != SUMI_OK) fprintf(stderr, "%s\n", ctx ? sumi_context_error(ctx) : sumi_status_text(status));
   sumi_session_free(session);
   sumi_engine_close(engine);

@@ -25,5 +25,7 @@ sumi/bin/sumi sample --class 3 --steps 2 -q -o three.png # with the model that w
 ln -s "$2/models" models
 [ "$(build/digit)" = seven.png ]
 [ -s seven.png ]
-build/hello "$2/tests/golden/sd/sd1"
+! build/hello 2>said || exit 1
+grep -q 'usage: hello MODEL' said
+[ "$(build/hello "$2/tests/golden/sd/sd1")" = otter.png ]
 sumi/bin/sumi inspect otter.png | grep -q 'Seed: 42, Size: 16x16, Model: sd1'
