@@ -153,6 +153,116 @@ static void programs_share_what_is_packed(void **state) {
   sumi_weights_free(w);
 }
 
+/* ---- Packed straight from the file ---- */
+
+/* A layer whose weight is (rows, channels, taps) in the file. */
+typedef struct layer {
+  int rows, channels, side, stride; /* of the kernel; 0: a matrix */
+  int pixels;                       /* along each side of the input */
+} layer;
+
+enum { MOST_VALUES = 96 * 40 * 9, MOST_RESULTS = 96 * 24 * 24 };
+
+static int64_t values_of(const layer *l) { return (int64_t)l->rows * l->channels * (l->side ? l->side * l->side : 1); }
+
+/* In the file's type, at an odd address; some are subnormal, and some exactly between two bf16. */
+static void fill_layer(uint8_t *bytes, int64_t count, sumi_dtype dtype) {
+  uint32_t r = 11;
+  for (int64_t i = 0; i < count; i++) {
+    r = r * 1664525u + 1013904223u;
+    float x = ((float)(r >> 8) * 0x1p-24f - 0.5f) * 0.5f;
+    if (i % 97 == 5) x *= 0x1p-126f;
+    if (i % 89 == 7) x = 1.0f + 0x1p-8f + (float)(r >> 31) * 0x1p-7f;
+    uint64_t value;
+    sumi__from_f32(&value, dtype, &x, 1);
+    memcpy(bytes + (size_t)i * sumi_dtype_bytes(dtype), &value, sumi_dtype_bytes(dtype));
+  }
+}
+
+/* The layer's result, with its weight lent, or copied. */
+static void run_layer(sumi_context *ctx, const layer *l, const uint8_t *bytes, sumi_dtype type, sumi_dtype compute,
+                      bool lends, float *out) {
+  static float x[40 * 24 * 24], values[MOST_VALUES];
+  static uint64_t aligned[MOST_VALUES / 2];
+  const int64_t side = l->side, pixels = l->pixels, count = values_of(l);
+  const sumi_shape shape = side ? SUMI_SHAPE(l->rows, side, side, l->channels) : SUMI_SHAPE(l->rows, l->channels);
+  const sumi__layout layout = side ? SUMI__LAYOUT_CONV : SUMI__LAYOUT_PLAIN;
+  const int pad = l->side / 2;
+  const sumi_conv_options how = {.stride_h = l->stride,
+                                 .stride_w = l->stride,
+                                 .pad_top = pad,
+                                 .pad_left = pad,
+                                 .pad_bottom = pad,
+                                 .pad_right = pad};
+  sumi_backend *backend;
+  sumi_weights *w;
+  sumi__weight *m;
+  sumi_graph *g;
+  sumi_program *p;
+  assert_int_equal(sumi_weights_create(ctx, &w), SUMI_OK);
+  if (lends) {
+    assert_int_equal(sumi__weights_lend(w, "w", type, bytes, false, shape, layout), SUMI_OK);
+  } else {
+    memcpy(aligned, bytes, (size_t)count * sumi_dtype_bytes(type));
+    sumi__to_f32(values, aligned, type, count);
+    assert_int_equal(sumi__weights_add(w, "w", SUMI_F32, shape, layout, true, &m), SUMI_OK);
+    sumi__weight_from_file_order(m, m->data, values);
+  }
+  assert_int_equal(sumi_backend_cpu(ctx, &backend), SUMI_OK);
+  assert_int_equal(sumi_graph_create(ctx, &g), SUMI_OK);
+  sumi_graph_set_compute(g, compute);
+  sumi_tensor *in = sumi_input(
+      g, "x", SUMI_F32, side ? SUMI_SHAPE(1, pixels, pixels, l->channels) : SUMI_SHAPE(pixels * pixels, l->channels));
+  sumi_tensor *weight = sumi_param(g, w, "w");
+  sumi_tensor *y = side ? sumi_conv2d(g, in, weight, NULL, &how) : sumi_linear(g, in, weight, NULL);
+  y = sumi_cast(g, y, SUMI_F32);
+  assert_int_equal(sumi_compile(backend, g, 1, &y, &(sumi_compile_options){.frozen = true}, &p), SUMI_OK);
+  for (int64_t i = 0; i < pixels * pixels * l->channels; i++) x[i] = (float)(i * 37 % 101) / 50.0f - 1.0f;
+  assert_int_equal(sumi_set(p, in, x), SUMI_OK);
+  assert_int_equal(sumi_run(p), SUMI_OK);
+  assert_int_equal(sumi_get(p, y, out), SUMI_OK);
+  sumi_program_free(p);
+  sumi_graph_free(g);
+  sumi_backend_free(backend);
+  sumi_weights_free(w);
+}
+
+/* Layouts of oneDNN's and of Winograd's, sizes that fill no vector or block, and every type, instruction set by
+ * instruction set: to the bit what a copy gives that was converted and reordered before it was packed. */
+static void any_layer_comes_straight_from_the_file(void **state) {
+  static const layer layers[] = {{33, 20, 3, 1, 24}, {96, 40, 3, 1, 8}, {64, 32, 3, 2, 12}, {70, 36, 1, 1, 9},
+                                 {20, 10, 5, 1, 9},  {5, 3, 3, 1, 16},  {96, 72, 0, 0, 7},  {50, 33, 0, 0, 9}};
+  static const struct {
+    const char *isa;
+    sumi_winograd winograd;
+  } sets[] = {{NULL, SUMI_WINOGRAD_DEFAULT},
+              {NULL, SUMI_WINOGRAD_FAST},
+              {"avx512", SUMI_WINOGRAD_DEFAULT},
+              {"avx2", SUMI_WINOGRAD_DEFAULT},
+              {"generic", SUMI_WINOGRAD_DEFAULT}};
+  static const sumi_dtype types[] = {SUMI_F32, SUMI_BF16, SUMI_F16};
+  static uint8_t bytes[4 * MOST_VALUES + 1];
+  static float lent_result[MOST_RESULTS], copied[MOST_RESULTS];
+  (void)state;
+  for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+    sumi_context *ctx = NULL;
+    const sumi_context_options options = {.max_isa = sets[i].isa, .winograd = sets[i].winograd};
+    if (sumi_context_create(&options, &ctx) != SUMI_OK) continue; /* the processor has no such instructions */
+    for (size_t k = 0; k < sizeof layers / sizeof *layers; k++)
+      for (int type = 0; type < 3; type++)
+        for (int bf16 = 0; bf16 < 2; bf16++) {
+          const sumi_dtype compute = bf16 ? SUMI_BF16 : SUMI_F32;
+          fill_layer(bytes + 1, values_of(&layers[k]), types[type]);
+          memset(lent_result, 0, sizeof lent_result);
+          memset(copied, 0, sizeof copied);
+          run_layer(ctx, &layers[k], bytes + 1, types[type], compute, true, lent_result);
+          run_layer(ctx, &layers[k], bytes + 1, types[type], compute, false, copied);
+          assert_memory_equal(lent_result, copied, sizeof copied);
+        }
+    sumi_context_free(ctx);
+  }
+}
+
 /* ---- What is kept, and what comes again in each run ---- */
 
 enum { WIDTH = 256, ROWS_OF_X = 40 };
@@ -335,6 +445,7 @@ static int teardown(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(gives_what_copies_give, setup, teardown),
+      cmocka_unit_test(any_layer_comes_straight_from_the_file),
       cmocka_unit_test_setup_teardown(programs_share_what_is_packed, setup, teardown),
       cmocka_unit_test_setup_teardown(parameters_keep_to_their_room, setup, teardown),
       cmocka_unit_test_setup_teardown(packed_parameters_are_not_read_again, setup, teardown),

@@ -47,8 +47,11 @@ static sumi_status plan_conv2d(const sumi__prep *p, sumi_dtype dtype, sumi_dtype
   return plan(p, dtype, c_dtype, SUMI__DNN_CONV, out);
 }
 static sumi_status prepare_conv2d(sumi__prep *p) { return sumi__product_prepare(p, plan_conv2d, false); }
-const sumi__kernel sumi__cpu_conv2d_library = {
-    .prepare = prepare_conv2d, .pack = sumi__product_pack, .run = sumi__product_run, .destroy = sumi__product_destroy};
+const sumi__kernel sumi__cpu_conv2d_library = {.prepare = prepare_conv2d,
+                                               .pack = sumi__product_pack,
+                                               .pack_lent = sumi__product_pack_lent,
+                                               .run = sumi__product_run,
+                                               .destroy = sumi__product_destroy};
 
 /* oneDNN 2.6.3 gives wrong bf16 gradients of 1 x 1 kernels with an odd number of outputs and certain numbers of pixels
  * (30, 59, 60, ...); such a product is done in f32. */

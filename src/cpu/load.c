@@ -85,7 +85,7 @@ static sumi_status run(const sumi__call *c) {
   } else {
     sumi__parallel_for(c->threads, count, BLOCK, copy_range, &t);
   }
-  if (a->mapped) sumi__pages_release(a->data, (size_t)count * sumi_dtype_bytes(a->from));
+  sumi__load_done(a);
   return SUMI_OK;
 }
 

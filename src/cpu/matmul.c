@@ -56,5 +56,8 @@ static sumi_status plan(const sumi__prep *p, sumi_dtype dtype, sumi_dtype c_dtyp
 
 static sumi_status prepare(sumi__prep *p) { return sumi__product_prepare(p, plan, false); }
 
-const sumi__kernel sumi__cpu_matmul_library = {
-    .prepare = prepare, .pack = sumi__product_pack, .run = sumi__product_run, .destroy = sumi__product_destroy};
+const sumi__kernel sumi__cpu_matmul_library = {.prepare = prepare,
+                                               .pack = sumi__product_pack,
+                                               .pack_lent = sumi__product_pack_lent,
+                                               .run = sumi__product_run,
+                                               .destroy = sumi__product_destroy};

@@ -10,6 +10,14 @@ typedef struct md { /* owned */
   dnnl_memory_desc_t at;
 } md;
 
+/* What a descriptor says of a layout of blocks: strides are those of whole blocks, and inside of one the last index
+ * runs fastest. */
+typedef struct blocking {
+  int ndims, blocks;
+  dnnl_data_type_t type;
+  const dnnl_dim_t *dims, *padded, *strides, *sizes, *indices;
+} blocking;
+
 #if DNNL_VERSION_MAJOR >= 3
 typedef const_dnnl_memory_desc_t md_ref;
 static md_ref ref(const md *m) { return m->at; }
@@ -24,6 +32,21 @@ static dnnl_status_t md_strided(md *m, int n, const dnnl_dims_t dims, dnnl_data_
 static dnnl_status_t md_any(md *m, int n, const dnnl_dims_t dims, dnnl_data_type_t type) {
   return dnnl_memory_desc_create_with_tag(&m->at, n, dims, type, dnnl_format_tag_any);
 }
+static bool blocking_of(md_ref desc, blocking *b) {
+  dnnl_format_kind_t kind;
+  dnnl_dims_t *dims, *padded, *strides, *sizes, *indices;
+  if (dnnl_memory_desc_query(desc, dnnl_query_format_kind, &kind) != dnnl_success || kind != dnnl_blocked) return false;
+  dnnl_memory_desc_query(desc, dnnl_query_data_type, &b->type);
+  dnnl_memory_desc_query(desc, dnnl_query_ndims_s32, &b->ndims);
+  dnnl_memory_desc_query(desc, dnnl_query_dims, &dims);
+  dnnl_memory_desc_query(desc, dnnl_query_padded_dims, &padded);
+  dnnl_memory_desc_query(desc, dnnl_query_strides, &strides);
+  dnnl_memory_desc_query(desc, dnnl_query_inner_nblks_s32, &b->blocks);
+  dnnl_memory_desc_query(desc, dnnl_query_inner_blks, &sizes);
+  dnnl_memory_desc_query(desc, dnnl_query_inner_idxs, &indices);
+  b->dims = *dims, b->padded = *padded, b->strides = *strides, b->sizes = *sizes, b->indices = *indices;
+  return true;
+}
 #else
 typedef const dnnl_memory_desc_t *md_ref;
 static md_ref ref(const md *m) { return &m->at; }
@@ -34,6 +57,12 @@ static dnnl_status_t md_strided(md *m, int n, const dnnl_dims_t dims, dnnl_data_
 }
 static dnnl_status_t md_any(md *m, int n, const dnnl_dims_t dims, dnnl_data_type_t type) {
   return dnnl_memory_desc_init_by_tag(&m->at, n, dims, type, dnnl_format_tag_any);
+}
+static bool blocking_of(md_ref desc, blocking *b) {
+  const dnnl_blocking_desc_t *d = &desc->format_desc.blocking;
+  *b = (blocking){desc->ndims,       d->inner_nblks, desc->data_type, desc->dims,
+                  desc->padded_dims, d->strides,     d->inner_blks,   d->inner_idxs};
+  return desc->format_kind == dnnl_blocked;
 }
 #endif
 
@@ -96,6 +125,7 @@ struct sumi__dnn {
   dnnl_memory_t a, b, bias, c, scratch;
   dnnl_memory_t plain_b, plain_c, reorder_scratch;
   int arg_a, arg_b, arg_c;
+  int column_dim, depth_dim; /* of b, where a file has its columns outermost and its depth next; else -1 */
   uint64_t packed_layout;
   size_t packed_bytes, own_scratch_bytes, reorder_scratch_bytes, unpacked_bytes;
 };
@@ -117,6 +147,7 @@ static sumi_status plan_create(sumi_context *ctx, sumi__dnn **out) {
   sumi__dnn *d = sumi__alloc_zero(ctx, sizeof *d);
   if (!d) return SUMI_NO_MEMORY;
   *out = d;
+  d->column_dim = d->depth_dim = -1;
   d->ctx = ctx;
   TRY(ctx, dnnl_engine_create(&d->engine, dnnl_cpu, 0), "engine");
   TRY(ctx, dnnl_stream_create(&d->stream, d->engine, dnnl_stream_default_flags), "stream");
@@ -144,23 +175,14 @@ void sumi__dnn_free(sumi__dnn *d) {
 /* A hash of what a memory descriptor says of the layout; 0 for one that the interface does not show. */
 static uint64_t layout_of(md_ref desc) {
 #if DNNL_VERSION_MAJOR >= 3
-  dnnl_format_kind_t kind;
-  dnnl_data_type_t type;
-  int ndims, blocks;
-  dnnl_dims_t *padded, *strides, *sizes, *indices;
-  if (dnnl_memory_desc_query(desc, dnnl_query_format_kind, &kind) != dnnl_success || kind != dnnl_blocked) return 0;
-  dnnl_memory_desc_query(desc, dnnl_query_data_type, &type);
-  dnnl_memory_desc_query(desc, dnnl_query_ndims_s32, &ndims);
-  dnnl_memory_desc_query(desc, dnnl_query_padded_dims, &padded);
-  dnnl_memory_desc_query(desc, dnnl_query_strides, &strides);
-  dnnl_memory_desc_query(desc, dnnl_query_inner_nblks_s32, &blocks);
-  dnnl_memory_desc_query(desc, dnnl_query_inner_blks, &sizes);
-  dnnl_memory_desc_query(desc, dnnl_query_inner_idxs, &indices);
-  uint64_t h = sumi__hash(&type, sizeof type, 0);
-  h = sumi__hash(*padded, (size_t)ndims * sizeof(dnnl_dim_t), h);
-  h = sumi__hash(*strides, (size_t)ndims * sizeof(dnnl_dim_t), h);
-  h = sumi__hash(*sizes, (size_t)blocks * sizeof(dnnl_dim_t), h);
-  return sumi__hash(*indices, (size_t)blocks * sizeof(dnnl_dim_t), h);
+  blocking b;
+  if (!blocking_of(desc, &b)) return 0;
+  const size_t ndims = (size_t)b.ndims, blocks = (size_t)b.blocks;
+  uint64_t h = sumi__hash(&b.type, sizeof b.type, 0);
+  h = sumi__hash(b.padded, ndims * sizeof(dnnl_dim_t), h);
+  h = sumi__hash(b.strides, ndims * sizeof(dnnl_dim_t), h);
+  h = sumi__hash(b.sizes, blocks * sizeof(dnnl_dim_t), h);
+  return sumi__hash(b.indices, blocks * sizeof(dnnl_dim_t), h);
 #else
   return sumi__hash(desc, sizeof *desc, 0);
 #endif
@@ -300,6 +322,7 @@ sumi_status sumi__dnn_conv_create(sumi_context *ctx, const sumi__dnn_conv *s, su
   SUMI_TRY(plan_create(ctx, out));
   TRY(ctx, feature_map(&x, x_dtype, s->n, s->h, s->w, s->i), "input");
   TRY(ctx, feature_map(&y, y_dtype, s->n, s->oh, s->ow, s->o), "output");
+  if (s->groups == 1) (*out)->column_dim = 0, (*out)->depth_dim = 1;
   if (s->adds) SUMI_TRY(add_to_c(*out));
   TRY(ctx, filter(&w_forward, s->dtype, s, true), "weights");
   TRY(ctx, filter(&w, w_dtype, s, weight_grad || s->pack), "weights");
@@ -365,6 +388,7 @@ sumi_status sumi__dnn_matmul_create(sumi_context *ctx, const sumi__dnn_matmul *s
   TRY(ctx, matrix(&a, s->dtype, s->batch_dims, s->batch_a, s->m, s->k, s->transpose_a), "left operand");
   TRY(ctx, matrix(&plain_b, s->dtype, s->batch_dims, s->batch_b, s->k, s->n, s->transpose_b), "right operand");
   TRY(ctx, matrix(&c, s->c_dtype, s->batch_dims, batch_c, s->m, s->n, false), "result");
+  if (s->transpose_b && s->batch_dims == 0) (*out)->column_dim = 1, (*out)->depth_dim = 0;
   if (s->adds) SUMI_TRY(add_to_c(*out));
   if (s->pack) TRY(ctx, md_any(&b, s->batch_dims + 2, any_dims, type_of(s->dtype)), "right operand");
   if (s->bias) TRY(ctx, matrix(&bias, SUMI_F32, s->batch_dims, ones, 1, s->n, false), "bias");
@@ -382,6 +406,50 @@ done:
     *out = NULL;
   }
   return status;
+}
+
+/* ---- The layout of a packed operand ---- */
+
+static bool packed_blocking(const sumi__dnn *d, blocking *b) {
+  md_ref desc = NULL;
+  int64_t count = 1;
+  if (!d->pack || d->column_dim < 0) return false;
+  if (dnnl_memory_get_memory_desc(d->b, &desc) != dnnl_success || !blocking_of(desc, b)) return false;
+  for (int i = 0; i < b->ndims; i++) count *= b->padded[i];
+  return dnnl_memory_desc_get_size(desc) == (size_t)count * (b->type == dnnl_bf16 ? 2 : 4); /* nothing beside it */
+}
+
+/* What index `at` of a dimension contributes. */
+static int64_t place_of(const blocking *b, int dim, int64_t at) {
+  int64_t place = 0, stride = 1;
+  for (int i = b->blocks - 1; i >= 0; stride *= b->sizes[i--]) {
+    if (b->indices[i] != dim) continue;
+    place += at % b->sizes[i] * stride;
+    at /= b->sizes[i];
+  }
+  return place + at * b->strides[dim];
+}
+
+bool sumi__dnn_packed_sizes(const sumi__dnn *d, sumi__dnn_sizes *out) {
+  blocking b;
+  if (!packed_blocking(d, &b)) return false;
+  *out = (sumi__dnn_sizes){.dtype = b.type == dnnl_bf16 ? SUMI_BF16 : SUMI_F32,
+                           .columns = b.dims[d->column_dim],
+                           .depth = b.dims[d->depth_dim],
+                           .taps = b.ndims == 4 ? b.dims[2] * b.dims[3] : 1,
+                           .padded_columns = b.padded[d->column_dim],
+                           .padded_depth = b.padded[d->depth_dim]};
+  return true;
+}
+
+void sumi__dnn_packed_places(const sumi__dnn *d, int64_t *of_column, int64_t *of_depth, int64_t *of_tap) {
+  blocking b;
+  if (!packed_blocking(d, &b)) return;
+  for (int64_t i = 0; i < b.padded[d->column_dim]; i++) of_column[i] = place_of(&b, d->column_dim, i);
+  for (int64_t i = 0; i < b.padded[d->depth_dim]; i++) of_depth[i] = place_of(&b, d->depth_dim, i);
+  *of_tap = 0;
+  for (int64_t i = 0; b.ndims == 4 && i < b.dims[2] * b.dims[3]; i++)
+    of_tap[i] = place_of(&b, 2, i / b.dims[3]) + place_of(&b, 3, i % b.dims[3]);
 }
 
 /* ---- Running ---- */

@@ -1,6 +1,7 @@
 #include "cpu/product.h"
 
 #include "cpu/convert.h"
+#include "cpu/lent.h"
 
 #include <string.h>
 
@@ -86,6 +87,12 @@ sumi_status sumi__product_pack(const sumi__call *c, int input, const void *value
   if (!s->plan.taps) return sumi__dnn_pack(s->plan.dnn, b, packed, c->scratch);
   sumi__taps_pack(s->plan.taps, b, packed);
   return SUMI_OK;
+}
+
+sumi_status sumi__product_pack_lent(const sumi__call *c, int input, const sumi__load_attrs *lent, void *packed) {
+  const product *s = c->state;
+  if (input != 1 || s->widen || !s->plan.dnn) return SUMI_UNSUPPORTED;
+  return sumi__lent_pack_dnn(c, lent, s->plan.dnn, packed);
 }
 
 typedef struct narrow_task {

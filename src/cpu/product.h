@@ -30,6 +30,7 @@ typedef sumi_status (*sumi__product_planner)(const sumi__prep *p, sumi_dtype dty
 /* Kernel functions. `bias_after`: the plan knows nothing of the bias. */
 sumi_status sumi__product_prepare(sumi__prep *p, sumi__product_planner planner, bool bias_after);
 sumi_status sumi__product_pack(const sumi__call *c, int input, const void *values, void *packed);
+sumi_status sumi__product_pack_lent(const sumi__call *c, int input, const struct sumi__load_attrs *lent, void *packed);
 sumi_status sumi__product_run(const sumi__call *c);
 void sumi__product_destroy(sumi_context *ctx, void *state);
 

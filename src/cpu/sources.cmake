@@ -7,6 +7,7 @@ list(APPEND SUMI_SOURCES
   src/cpu/geglu.c
   src/cpu/group_norm.c
   src/cpu/layer_norm.c
+  src/cpu/lent.c
   src/cpu/load.c
   src/cpu/machine.c
   src/cpu/matmul.c
@@ -33,6 +34,7 @@ set(SUMI_ISA_SOURCES
   src/cpu/isa/group_norm.c
   src/cpu/isa/group_norm_large.c
   src/cpu/isa/layer_norm.c
+  src/cpu/isa/lent.c
   src/cpu/isa/machine.c
   src/cpu/isa/optimizer.c
   src/cpu/isa/pool.c

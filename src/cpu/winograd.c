@@ -132,6 +132,17 @@ static sumi_status pack(const sumi__call *c, int input, const void *values, void
   return SUMI_OK;
 }
 
+static sumi_status pack_lent(const sumi__call *c, int input, const sumi__load_attrs *a, void *packed) {
+  const sumi__winograd *p = c->state;
+  sumi__winograd_lent k = {.p = p, .packed = packed};
+  if (input != 1 || a->dtype != p->w_dtype || !sumi__lent_read(a, p->o, p->i, 9, &k.filters)) return SUMI_UNSUPPORTED;
+  const int64_t panel = 3 * p->vector, channels = p->units * (p->pairs ? 2 : 1); /* panel: see isa/panel.h */
+  const int64_t panels = (p->columns + panel - 1) / panel,
+                blocks = up(channels, SUMI__WINOGRAD_LENT) / SUMI__WINOGRAD_LENT;
+  sumi__parallel_for(c->threads, panels * blocks, 1, SUMI__ISA_PICK(c->ctx, sumi__cpu_winograd_pack_lent), &k);
+  return SUMI_OK;
+}
+
 static sumi_status run(const sumi__call *c) {
   const sumi__winograd *p = c->state;
   float *zeros = c->scratch;
@@ -159,7 +170,11 @@ static sumi_status run(const sumi__call *c) {
 
 static void destroy(sumi_context *ctx, void *state) { sumi__free(ctx, state); }
 
-const sumi__kernel sumi__cpu_conv2d = {
-    .supports = supports, .prepare = prepare_conv2d, .pack = pack, .run = run, .destroy = destroy};
+const sumi__kernel sumi__cpu_conv2d = {.supports = supports,
+                                       .prepare = prepare_conv2d,
+                                       .pack = pack,
+                                       .pack_lent = pack_lent,
+                                       .run = run,
+                                       .destroy = destroy};
 const sumi__kernel sumi__cpu_conv2d_input_grad_winograd = {
     .supports = supports, .prepare = prepare_input_grad, .pack = pack, .run = run, .destroy = destroy};

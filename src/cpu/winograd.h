@@ -7,10 +7,10 @@
 #ifndef SUMI_SRC_CPU_WINOGRAD_H
 #define SUMI_SRC_CPU_WINOGRAD_H
 
-#include "cpu/isa/dispatch.h"
-#include "tensor/graph.h"
+#include "cpu/lent.h"
 
 enum { SUMI__WINOGRAD_MAX_SIDE = 6, SUMI__WINOGRAD_MAX = SUMI__WINOGRAD_MAX_SIDE * SUMI__WINOGRAD_MAX_SIDE };
+enum { SUMI__WINOGRAD_LENT = SUMI__LENT_VALUES / 9 };
 
 typedef struct sumi__winograd {
   int m;      /* results of a tile along each side: 2 or 4 */
@@ -51,9 +51,18 @@ typedef struct sumi__winograd_packing {
   float *packed;
 } sumi__winograd_packing;
 
+/* The same out of a file, (O, I, 3, 3). */
+typedef struct sumi__winograd_lent {
+  const sumi__winograd *p;
+  sumi__lent filters;
+  float *packed;
+} sumi__winograd_lent;
+
 /* For sumi__parallel_for: vectors of output channels; tiles of the block; and units of products, of which a panel has
  * its number of vectors times the block's rows of tiles. */
 SUMI__ISA_DECLARE(void, sumi__cpu_winograd_pack, (void *packing, int64_t begin, int64_t end, int worker));
+/* Panels of output channels, in each of them blocks of SUMI__WINOGRAD_LENT input channels. */
+SUMI__ISA_DECLARE(void, sumi__cpu_winograd_pack_lent, (void *packing, int64_t begin, int64_t end, int worker));
 SUMI__ISA_DECLARE(void, sumi__cpu_winograd_pixels, (void *run, int64_t begin, int64_t end, int worker));
 SUMI__ISA_DECLARE(void, sumi__cpu_winograd_products, (void *run, int64_t begin, int64_t end, int worker));
 /* Rows of tiles that are multiplied at once. */

@@ -4,6 +4,8 @@
 
 #include "tensor/graph.h"
 
+struct sumi__load_attrs;
+
 /* What a kernel learns and answers when a program is compiled. */
 typedef struct sumi__prep {
   sumi_context *ctx;
@@ -28,6 +30,9 @@ typedef struct sumi__kernel {
   /* NULL: nothing to prepare. May allocate its state. SUMI_UNSUPPORTED hands over to the next kernel. */
   sumi_status (*prepare)(sumi__prep *p);
   sumi_status (*pack)(const sumi__call *c, int input, const void *values, void *packed);
+  /* May be NULL: the same from the file that lends the parameter, which need not be made first. SUMI_UNSUPPORTED, with
+   * nothing written, hands over to `pack`. */
+  sumi_status (*pack_lent)(const sumi__call *c, int input, const struct sumi__load_attrs *lent, void *packed);
   /* Writes every byte of every output and allocates nothing. Where an input is packed, in[i] may be NULL. */
   sumi_status (*run)(const sumi__call *c);
   void (*destroy)(sumi_context *ctx, void *state);

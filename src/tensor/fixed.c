@@ -124,10 +124,22 @@ typedef struct pack_task {
   int input;
 } pack_task;
 
+/* Straight from the file; UNSUPPORTED where the kernel wants the parameter itself, or somebody has it already. */
+static sumi_status pack_lent(const pack_task *t, void *packed) {
+  const sumi__step *s = t->step;
+  const sumi_tensor *in = s->call.node->inputs[t->input];
+  const sumi__load_attrs *lent = sumi__lent_by(t->w->p, in);
+  if (!lent || !s->kernel->pack_lent || sumi__root_of(t->w->p, in)->data) return SUMI_UNSUPPORTED;
+  const sumi_status status = s->kernel->pack_lent(&s->call, t->input, lent, packed);
+  if (status == SUMI_OK) sumi__load_done(lent);
+  return status;
+}
+
 static sumi_status pack(void *user, void *packed) {
   sumi_status status = SUMI_OK;
   const pack_task *t = user;
   const sumi__call *c = &t->step->call;
+  if ((status = pack_lent(t, packed)) != SUMI_UNSUPPORTED) return status;
   SUMI_TRY(need(t->w, t->step, t->input));
   SUMI_TRY(sumi__step_resolve(t->w->p, t->step));
   SUMI_TRY(t->step->kernel->pack(c, t->input, c->in[t->input], packed));

@@ -30,6 +30,10 @@ static sumi_status reference(const sumi__call *c) {
 
 const sumi__op sumi__op_load = {.name = "load", .flags = SUMI__OP_NO_GRAD, .infer = infer, .reference = reference};
 
+void sumi__load_done(const sumi__load_attrs *a) {
+  if (a->mapped) sumi__pages_release(a->data, (size_t)sumi_shape_count(&a->shape) * sumi_dtype_bytes(a->from));
+}
+
 static bool same(const sumi__load_attrs *a, const sumi__load_attrs *b) {
   return a->weights == b->weights && a->data == b->data && a->from == b->from && a->dtype == b->dtype &&
          a->layout == b->layout && sumi_shape_equal(&a->shape, &b->shape);

@@ -20,6 +20,9 @@ extern const sumi__op sumi__op_load;
 
 /* The member `w`, which is lent, in a type. The same one gives the same tensor. */
 sumi_tensor *sumi__load(sumi_graph *g, sumi_weights *weights, const sumi__weight *w, sumi_dtype dtype);
+/* The file has been read: its pages may go. */
+void sumi__load_done(const sumi__load_attrs *attrs);
+
 /* The same parameter as `t`, which a load node made, in another type. */
 sumi_tensor *sumi__load_as(sumi_graph *g, const sumi_tensor *t, sumi_dtype dtype);
 

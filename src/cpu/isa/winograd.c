@@ -1,6 +1,7 @@
 /* The loops of cpu/winograd.h; the transformations are in isa/winograd_tiles.h, written for each vector of channels. */
 #include "cpu/winograd.h"
 
+#include "cpu/isa/lanes.h"
 #include "cpu/isa/tile.h"
 #include "cpu/isa/winograd_tiles.h"
 
@@ -89,6 +90,56 @@ void SUMI__ISA_NAME(sumi__cpu_winograd_pack)(void *packing, int64_t begin, int64
       if (!k->p->pairs && k->p->m == 2) pack_square(k, o, unit, 2, false);
       if (!k->p->pairs && k->p->m == 4) pack_square(k, o, unit, 4, false);
     }
+}
+
+/* What a filter of V output channels becomes, out of their 9 taps. */
+ALWAYS_INLINE void lanes_filter(const vf *taps, vf *x, int m) {
+  for (int h = 0; h < 3; h++) {
+    for (int w = 0; w < 3; w++) x[h * SIDE + w] = taps[h * 3 + w];
+    transform_filter(x + h * SIDE, 1, m);
+  }
+  for (int w = 0; w < m + 2; w++) transform_filter(x + w, SIDE, m);
+}
+
+/* V output channels from `o` by `channels` input channels from `channel`. */
+ALWAYS_INLINE void pack_lanes(const sumi__winograd_lent *k, int64_t o, int64_t channel, int64_t channels, int m,
+                              bool pairs) {
+  const sumi__winograd *p = k->p;
+  const int64_t panel = o / PANEL_COLUMNS * PANEL_COLUMNS, row = panel_vectors(p->columns, panel) * V;
+  const int part = pairs ? 2 : 1;
+  vf lanes[SUMI__LENT_VALUES], low[SUMI__WINOGRAD_MAX], high[SUMI__WINOGRAD_MAX];
+  lanes_read(&k->filters, o, channel * 9, channels * 9, lanes);
+  if (p->w_dtype == SUMI_BF16)
+    for (int64_t i = 0; i < channels * 9; i++) lanes[i] = vfrom_bf16(vto_bf16(lanes[i]));
+  for (int64_t c = 0; c < channels; c += part) {
+    float *to = k->packed + panel * p->units + (channel + c) / part * row + (o - panel);
+    lanes_filter(lanes + c * 9, low, m);
+    if (pairs) lanes_filter(lanes + (c + 1) * 9, high, m);
+    for (int f = 0; f < (m + 2) * (m + 2); f++, to += p->units * p->columns) {
+      const int at = f / (m + 2) * SIDE + f % (m + 2);
+      vstore(to, pairs ? mix_pairs(low[at], high[at]) : low[at]);
+    }
+  }
+}
+
+void SUMI__ISA_NAME(sumi__cpu_winograd_pack_lent)(void *packing, int64_t begin, int64_t end, int worker) {
+  const sumi__winograd_lent *k = packing;
+  const sumi__winograd *p = k->p;
+  const int64_t all = p->units * (p->pairs ? 2 : 1);
+  const int64_t blocks = (all + SUMI__WINOGRAD_LENT - 1) / SUMI__WINOGRAD_LENT;
+  (void)worker;
+  for (int64_t item = begin; item < end; item++) {
+    const int64_t panel = item / blocks * PANEL_COLUMNS, c = item % blocks * SUMI__WINOGRAD_LENT;
+    const int64_t n = sumi__min_i64(SUMI__WINOGRAD_LENT, all - c);
+    for (int64_t o = panel; o < sumi__min_i64(panel + PANEL_COLUMNS, p->columns); o += V) {
+#if defined(SUMI__SIMD_PAIRS)
+      if (p->pairs && p->m == 2) pack_lanes(k, o, c, n, 2, true);
+      if (p->pairs && p->m == 4) pack_lanes(k, o, c, n, 4, true);
+#endif
+      if (!p->pairs && p->m == 2) pack_lanes(k, o, c, n, 2, false);
+      if (!p->pairs && p->m == 4) pack_lanes(k, o, c, n, 4, false);
+    }
+  }
 }
 
 /* ---- Pixels ---- */
