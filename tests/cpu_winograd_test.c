@@ -38,11 +38,11 @@ static sumi_tensor *constant(sumi_graph *g, sumi_shape shape, float scale, uint3
   return t;
 }
 
-typedef enum product { FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT } product;
+typedef enum product { FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, UPSAMPLED } product;
 
 /* The kernel of each product that is Winograd's. */
 static const sumi__kernel *const kernels[] = {&sumi__cpu_conv2d, &sumi__cpu_conv2d_input_grad_winograd,
-                                              &sumi__cpu_conv2d_weight_grad_winograd};
+                                              &sumi__cpu_conv2d_weight_grad_winograd, &sumi__cpu_conv2d_upsampled};
 
 typedef struct outcome {
   float *values; /* to be freed; NULL where the processor lacks the instruction set */
@@ -50,24 +50,26 @@ typedef struct outcome {
   bool winograd; /* was chosen */
 } outcome;
 
-/* What is added to the result, made before it. */
-static sumi_tensor *addend(sumi_graph *g, const conv_case *k, sumi_dtype dtype) {
-  const sumi_shape shape = k->adds == 2
-                               ? SUMI_SHAPE(k->n, 1, 1, k->o)
-                               : SUMI_SHAPE(k->n, k->h + k->top + k->bottom - 2, k->w + k->left + k->right - 2, k->o);
+/* What is added to the result, made before it. `larger`: how often the picture's rows and columns are repeated first.
+ */
+static sumi_tensor *addend(sumi_graph *g, const conv_case *k, int larger, sumi_dtype dtype) {
+  const int64_t h = k->h * larger + k->top + k->bottom - 2, w = k->w * larger + k->left + k->right - 2;
+  const sumi_shape shape = k->adds == 2 ? SUMI_SHAPE(k->n, 1, 1, k->o) : SUMI_SHAPE(k->n, h, w, k->o);
   return sumi_reshape(g, sumi_cast(g, constant(g, SUMI_SHAPE(sumi_shape_count(&shape)), 1.0f, 4), dtype), shape);
 }
 
-/* y of x; or the gradient for w of a sum of y times numbers. */
+/* y of x, or of x twice as large; or the gradient for w of a sum of y times numbers. */
 static sumi_tensor *build(sumi_graph *g, const conv_case *k, product what, sumi_tensor *x, sumi_dtype compute) {
   const sumi_conv_options o = {.pad_top = k->top, .pad_left = k->left, .pad_bottom = k->bottom, .pad_right = k->right};
   const bool turned = what == INPUT_GRADIENT;
   sumi_tensor *w = constant(g, SUMI_SHAPE(k->o, 3, 3, k->i), 0.2f, 2);
   sumi_tensor *bias = k->bias ? constant(g, SUMI_SHAPE(turned ? k->i : k->o), 1.0f, 3) : NULL;
   if (turned) return sumi_conv_transpose2d(g, x, w, bias, &o, 0, 0);
-  sumi_tensor *more = k->adds && what == FORWARD ? addend(g, k, compute) : NULL;
+  const bool forward = what == FORWARD || what == UPSAMPLED;
+  sumi_tensor *more = k->adds && forward ? addend(g, k, what == UPSAMPLED ? 2 : 1, compute) : NULL;
+  if (what == UPSAMPLED) x = sumi_upsample_nearest(g, sumi_cast(g, x, compute), 2, 2);
   sumi_tensor *y = sumi_conv2d(g, x, w, bias, &o), *dw = NULL;
-  if (what == FORWARD) return more ? sumi_add(g, more, y) : y;
+  if (forward) return more ? sumi_add(g, more, y) : y;
   sumi_tensor *loss = sumi_sum_all(g, sumi_mul(g, y, constant(g, sumi_tensor_shape(y), 1.0f, 4)));
   return sumi_grad(g, loss, 1, &w, &dw) == SUMI_OK ? dw : NULL;
 }
@@ -91,7 +93,8 @@ static outcome run(const conv_case *k, product what, sumi_dtype compute, const c
   assert_ok(ctx, sumi_compile(backend, g, 1, &y, &how, &p));
   for (size_t s = 0; s < p->n_steps; s++)
     if (p->steps[s].kernel == kernels[what]) result.winograd = true;
-  if (what == FORWARD && !how.reference) assert_int_equal(p->info.steps, 1 + (compute == SUMI_BF16)); /* a cast */
+  if ((what == FORWARD || what == UPSAMPLED) && !how.reference)
+    assert_int_equal(p->info.steps, 1 + (compute == SUMI_BF16)); /* a cast */
   fill(sumi_data(p, x), sumi__count(x), 1.0f, 1);
   assert_ok(ctx, sumi_run(p));
   result.count = sumi__count(y);
@@ -174,8 +177,27 @@ static void test_weight_gradient(void **state) {
   check_all(WEIGHT_GRADIENT);
 }
 
+/* Pictures that are read twice as large: always so, but in products of f32 where no digit may be lost. */
+static void test_upsampled(void **state) {
+  static const conv_case pictures[] = {
+      {2, 10, 10, 40, 33, 1, 1, 1, 1, true, 1}, {1, 9, 11, 64, 48, 1, 1, 1, 1, false, 0},
+      {3, 4, 4, 96, 97, 1, 1, 1, 1, true, 2},   {1, 17, 3, 70, 20, 1, 1, 1, 1, true, 0},
+      {2, 1, 1, 5, 3, 1, 1, 1, 1, true, 0},     {1, 40, 41, 6, 50, 1, 1, 1, 1, false, 1}};
+  static const way upsampled_ways[] = {{SUMI_F32, SUMI_WINOGRAD_CAREFUL, 1e-6},
+                                       {SUMI_F32, SUMI_WINOGRAD_OFF, 1e-6},
+                                       {SUMI_BF16, SUMI_WINOGRAD_CAREFUL, 6e-3},
+                                       {SUMI_BF16, SUMI_WINOGRAD_OFF, 4e-3}};
+  (void)state;
+  for (size_t c = 0; c < sizeof pictures / sizeof *pictures; c++) {
+    outcome want = run(&pictures[c], UPSAMPLED, SUMI_F32, NULL, 1, (sumi_compile_options){.reference = true});
+    for (size_t i = 0; i < sizeof upsampled_ways / sizeof *upsampled_ways; i++)
+      assert_true(check(&pictures[c], UPSAMPLED, &upsampled_ways[i], &want) >= 2); /* one instruction set at least */
+    free(want.values);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_forward), cmocka_unit_test(test_input_gradient),
-                                     cmocka_unit_test(test_weight_gradient)};
+                                     cmocka_unit_test(test_weight_gradient), cmocka_unit_test(test_upsampled)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -181,6 +181,41 @@ static void product_widened(random_graph *r) { /* the sum is of another size */
   output(r, sumi_add(r->g, column, r->pool[0]));
 }
 
+/* A picture (1, 2, 3, 8), and a convolution to five channels. */
+static sumi_tensor *picture(random_graph *r) { return sumi_reshape(r->g, r->pool[0], SUMI_SHAPE(1, 2, 3, 8)); }
+static sumi_tensor *convolution(random_graph *r, sumi_tensor *x, int pad_left) {
+  const sumi_conv_options options = {.pad_top = 1, .pad_left = pad_left, .pad_bottom = 1, .pad_right = 1};
+  float values[5 * 9 * 8];
+  for (int k = 0; k < 5 * 9 * 8; k++) values[k] = (float)(k % 11 - 5) / 16.0f;
+  return sumi_conv2d(r->g, x, sumi_constant(r->g, SUMI_F32, SUMI_SHAPE(5, 3, 3, 8), values),
+                     sumi_constant(r->g, SUMI_F32, SUMI_SHAPE(5), values), &options);
+}
+static void upsampled(random_graph *r) { output(r, convolution(r, sumi_upsample_nearest(r->g, picture(r), 2, 2), 1)); }
+static void upsampled_and_residual(random_graph *r) {
+  sumi_tensor *c = sumi_softmax(r->g, sumi_broadcast(r->g, r->pool[0], SUMI_SHAPE(5, 2, 3, 8)), -1);
+  sumi_tensor *y = convolution(r, sumi_upsample_nearest(r->g, picture(r), 2, 2), 1);
+  c = sumi_slice(r->g, sumi_reshape(r->g, c, SUMI_SHAPE(240)), 0, 0, 120);
+  output(r, sumi_add(r->g, y, sumi_reshape(r->g, c, SUMI_SHAPE(1, 4, 6, 5))));
+}
+static void upsampled_asked_for(random_graph *r) {
+  sumi_tensor *large = sumi_upsample_nearest(r->g, picture(r), 2, 2);
+  output(r, large);
+  output(r, convolution(r, large, 1));
+}
+static void upsampled_otherwise(random_graph *r) { /* by other factors, with other zeros around, or cut */
+  output(r, convolution(r, sumi_upsample_nearest(r->g, picture(r), 2, 3), 1));
+  output(r, convolution(r, sumi_upsample_nearest(r->g, picture(r), 2, 2), 2));
+  output(r, convolution(r, sumi_slice(r->g, sumi_upsample_nearest(r->g, picture(r), 2, 2), 2, 0, 5), 1));
+}
+static void differentiate(random_graph *r, sumi_tensor *y) { /* of a sum in which every element counts differently */
+  sumi_tensor *loss = sumi_sum_all(r->g, sumi_mul(r->g, y, sumi_sin(r->g, y)));
+  output(r, y);
+  assert_ok(r->g->ctx, sumi_grad(r->g, loss, 1, &r->pool[0], &r->outputs[r->n_outputs]));
+  r->n_outputs++;
+}
+static void upsampled_with_gradient(random_graph *r) {
+  differentiate(r, convolution(r, sumi_upsample_nearest(r->g, picture(r), 2, 2), 1));
+}
 static const chosen graphs[] = {
     {"straight", straight, 1},
     {"diamond", diamond, 1},
@@ -206,6 +241,11 @@ static const chosen graphs[] = {
     {"a product read twice", product_read_twice, 3},
     {"a product that is asked for", product_asked_for, 2},
     {"a product that is widened", product_widened, 0},
+    {"upsampled", upsampled, 1},
+    {"upsampled, and a residual", upsampled_and_residual, 0},
+    {"upsampled, and asked for", upsampled_asked_for, 2},
+    {"upsampled otherwise", upsampled_otherwise, 7},
+    {"upsampled, with a gradient", upsampled_with_gradient, 0},
 };
 
 static void chosen_graphs(void **state) {
@@ -231,6 +271,39 @@ static void chosen_graphs(void **state) {
     sumi_graph_free(g);
   }
   sumi_backend_free(backend);
+}
+
+/* What the compiler makes of two operators means the same without any kernel. */
+static const sumi__kernel *const *no_kernels(const sumi_backend *backend, const sumi__op *op) {
+  static const sumi__kernel *const none[] = {NULL};
+  (void)backend;
+  (void)op;
+  return none;
+}
+
+static void absorbed_by_reference(void **state) {
+  static const struct {
+    void (*build)(random_graph *r);
+    const char *op;
+  } made[] = {{upsampled, "conv2d_upsampled"}};
+  sumi_context *ctx = *state;
+  sumi_backend bare = {.ctx = ctx, .name = "bare", .kernels = no_kernels, .fuses = true};
+  for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+    sumi_graph *g = NULL;
+    random_graph r;
+    assert_ok(ctx, sumi_graph_create(ctx, &g));
+    random_graph_make(&r, g, 1, 0, false);
+    r.n_outputs = 0;
+    made[i].build(&r);
+    sumi_program *fused = compile(&bare, g, r.n_outputs, r.outputs, false);
+    sumi_program *plain = compile(&bare, g, r.n_outputs, r.outputs, true);
+    assert_int_equal(count_ops(fused, made[i].op), 1);
+    assert_int_equal(count_ops(plain, made[i].op), 0);
+    run_and_compare(&r, fused, plain, 1e-6, made[i].op);
+    sumi_program_free(fused);
+    sumi_program_free(plain);
+    sumi_graph_free(g);
+  }
 }
 
 /* A chain of residuals needs room for two values at a time: each sum lies where the one before it lay. */
@@ -287,8 +360,8 @@ static void random_bf16(void **state) { random_graphs(*state, true, false, 0.1);
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(chosen_graphs),   cmocka_unit_test(residuals_take_over), cmocka_unit_test(random_forward),
-      cmocka_unit_test(random_backward), cmocka_unit_test(random_bf16),
+      cmocka_unit_test(chosen_graphs),  cmocka_unit_test(absorbed_by_reference), cmocka_unit_test(residuals_take_over),
+      cmocka_unit_test(random_forward), cmocka_unit_test(random_backward),       cmocka_unit_test(random_bf16),
   };
   return cmocka_run_group_tests(tests, support_setup, support_teardown);
 }

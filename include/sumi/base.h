@@ -60,7 +60,8 @@ typedef struct sumi_context sumi_context;
 typedef enum sumi_log_level { SUMI_LOG_DEBUG, SUMI_LOG_INFO, SUMI_LOG_WARNING } sumi_log_level;
 
 /* How far 3x3 convolutions may go from the plain algorithm for speed (Winograd's, arXiv:1509.09308). Errors are of one
- * convolution of 320 channels relative to its result, which bf16 itself makes 1.6e-3. */
+ * convolution of 320 channels relative to its result, which bf16 itself makes 1.6e-3. A picture that is
+ * upsampled before needs no such tiles: OFF keeps bf16's products in f32 there. */
 typedef enum sumi_winograd {
   SUMI_WINOGRAD_DEFAULT, /* CAREFUL, unless another level says otherwise */
   SUMI_WINOGRAD_CAREFUL, /* f32 products on tiles of 4x4 (1.5e-6), bf16 ones on 2x2 (3.5e-3) */

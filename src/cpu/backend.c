@@ -16,6 +16,7 @@ static const struct {
 #define SUMI_OP(name, cpu) SUMI_CPU_ROW_##cpu(name)
 #define SUMI_ELEMENTWISE(name)
 #include "ops/ops.def"
+    {&sumi__op_conv2d_upsampled, {&sumi__cpu_conv2d_upsampled, NULL, NULL, NULL}},
     {&sumi__op_load, {&sumi__cpu_load, NULL, NULL, NULL}},
     {&sumi__op_fused, {&sumi__cpu_fused, NULL, NULL, NULL}},
     {NULL, {NULL, NULL, NULL, NULL}},

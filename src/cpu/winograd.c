@@ -15,13 +15,16 @@ enum { ROWS = 8, PANEL = 48, BLOCK_UNITS = 3 << 19, MIN_BLOCK = 32, SEGMENT = 12
 
 static int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-static int64_t positions(const sumi__winograd *p) { return (p->m + 2) * (p->m + 2); }
+static int64_t positions(const sumi__winograd *p) { return p->side * p->side; }
 
-static sumi__winograd geometry(const sumi__prep *prep, int m, bool pairs, bool gradient) {
+/* A side of 3 is that of a picture read twice as large. */
+static sumi__winograd geometry(const sumi__prep *prep, int side, bool pairs, bool gradient) {
+  const int m = side == 3 ? 2 : side - 2;
   const sumi__conv_attrs *a = prep->node->attrs;
   const sumi_tensor *x = prep->node->inputs[0], *y = prep->node->outputs[0];
   const sumi__isa isa = prep->ctx->isa;
   sumi__winograd p = {.m = m,
+                      .side = side,
                       .pairs = pairs,
                       .gradient = gradient,
                       .x_dtype = x->dtype,
@@ -82,36 +85,13 @@ static double cost_winograd(const sumi__winograd *p, bool fixed, double direct_b
   return products + transforms + filters;
 }
 
-static sumi_status choose(sumi__prep *prep, bool gradient) {
-  const bool bf16 = prep->node->inputs[0]->dtype == SUMI_BF16;
-  const bool pairs = bf16 && prep->ctx->isa >= SUMI__ISA_AVX512_BF16;
-  const struct {
-    int m;
-    bool pairs, allowed;
-  } ways[] = {{2, false, true},
-              {4, false, true},
-              {2, true, pairs},
-              {4, true, pairs && prep->options->winograd == SUMI_WINOGRAD_FAST}};
-  sumi__winograd best = geometry(prep, 2, false, gradient);
-  double lowest = cost_direct(&best, pairs);
-  const double direct_bytes = 9.0 * (double)(best.i * best.o) * (pairs ? 2.0 : 4.0);
-  bool found = false;
-  for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
-    if (!ways[k].allowed) continue;
-    const sumi__winograd p = geometry(prep, ways[k].m, ways[k].pairs, gradient);
-    const double cost = cost_winograd(&p, prep->fixed[1], direct_bytes);
-    if (cost >= lowest) continue;
-    lowest = cost;
-    best = p;
-    found = true;
-  }
-  if (!found) return SUMI_UNSUPPORTED;
+static sumi_status take(sumi__prep *prep, const sumi__winograd *chosen) {
   sumi__winograd *p = sumi__alloc(prep->ctx, sizeof *p);
   if (!p) return SUMI_NO_MEMORY;
-  *p = best;
+  *p = *chosen;
   prep->packed_bytes[1] = filter_bytes(p);
   prep->packed_layout[1] =
-      sumi__hash((int64_t[]){p->m, p->pairs, p->gradient, p->vector, p->i, p->o}, 6 * sizeof(int64_t), 0);
+      sumi__hash((int64_t[]){p->side, p->pairs, p->gradient, p->vector, p->i, p->o}, 6 * sizeof(int64_t), 0);
   prep->scratch_bytes = sizeof(float) * (size_t)(up(p->i, 16) + positions(p) * p->a_position +
                                                  prep->threads * positions(p) * p->c_position);
   prep->adds_in_place = true;
@@ -119,8 +99,42 @@ static sumi_status choose(sumi__prep *prep, bool gradient) {
   return SUMI_OK;
 }
 
+static sumi_status choose(sumi__prep *prep, bool gradient) {
+  const bool bf16 = prep->node->inputs[0]->dtype == SUMI_BF16;
+  const bool pairs = bf16 && prep->ctx->isa >= SUMI__ISA_AVX512_BF16;
+  const struct {
+    int side;
+    bool pairs, allowed;
+  } ways[] = {{4, false, true},
+              {6, false, true},
+              {4, true, pairs},
+              {6, true, pairs && prep->options->winograd == SUMI_WINOGRAD_FAST}};
+  sumi__winograd best = geometry(prep, 4, false, gradient);
+  double lowest = cost_direct(&best, pairs);
+  const double direct_bytes = 9.0 * (double)(best.i * best.o) * (pairs ? 2.0 : 4.0);
+  bool found = false;
+  for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
+    if (!ways[k].allowed) continue;
+    const sumi__winograd p = geometry(prep, ways[k].side, ways[k].pairs, gradient);
+    const double cost = cost_winograd(&p, prep->fixed[1], direct_bytes);
+    if (cost >= lowest) continue;
+    lowest = cost;
+    best = p;
+    found = true;
+  }
+  return found ? take(prep, &best) : SUMI_UNSUPPORTED;
+}
+
 static sumi_status prepare_conv2d(sumi__prep *prep) { return choose(prep, false); }
 static sumi_status prepare_input_grad(sumi__prep *prep) { return choose(prep, true); }
+
+/* There is no plain algorithm to compare with. Where no digit may be lost to transformed operands in bf16, they are
+ * kept in f32. */
+static sumi_status prepare_upsampled(sumi__prep *prep) {
+  const bool bf16 = prep->node->inputs[0]->dtype == SUMI_BF16 && prep->options->winograd != SUMI_WINOGRAD_OFF;
+  const sumi__winograd p = geometry(prep, 3, bf16 && prep->ctx->isa >= SUMI__ISA_AVX512_BF16, false);
+  return take(prep, &p);
+}
 
 /* ---- Running ---- */
 
@@ -178,3 +192,5 @@ const sumi__kernel sumi__cpu_conv2d = {.supports = supports,
                                        .destroy = destroy};
 const sumi__kernel sumi__cpu_conv2d_input_grad_winograd = {
     .supports = supports, .prepare = prepare_input_grad, .pack = pack, .run = run, .destroy = destroy};
+const sumi__kernel sumi__cpu_conv2d_upsampled = {
+    .prepare = prepare_upsampled, .pack = pack, .run = run, .destroy = destroy};

@@ -3,7 +3,13 @@
  *
  * The work goes by blocks of tiles that stay in the cache: their pixels are transformed (all threads), and then each
  * thread takes panels of output channels: products for all positions of the tile, and the transformation of the sums,
- * with bias, into pixels. Memory is counted in units of 32 bits, which hold an f32 or two bf16 (isa/panel.h). */
+ * with bias, into pixels. Memory is counted in units of 32 bits, which hold an f32 or two bf16 (isa/panel.h).
+ *
+ * A picture x that is read as if each pixel were there twice along both sides (conv2d_upsampled) needs less. Along one
+ * side, with taps w0, w1, w2 and s their sum, each pixel has two results:
+ *   y[2j] = s x[j] + w0 (x[j-1] - x[j]),  y[2j+1] = s x[j] + w2 (x[j+1] - x[j]):
+ * 3 products for 2 results, 9 for 4 of a picture instead of 36, with filters no larger than the plain ones and no
+ * constants that would lose digits. It is a tile of 3 x 3 pixels with 2 x 2 results, and all else is the same. */
 #ifndef SUMI_SRC_CPU_WINOGRAD_H
 #define SUMI_SRC_CPU_WINOGRAD_H
 
@@ -14,6 +20,7 @@ enum { SUMI__WINOGRAD_LENT = SUMI__LENT_VALUES / 9 };
 
 typedef struct sumi__winograd {
   int m;      /* results of a tile along each side: 2 or 4 */
+  int side;   /* pixels and products of a tile along each side: m + 2, or 3 for a picture that is read twice as large */
   bool pairs; /* products of bf16 in pairs; else f32 */
   /* An input gradient, which is a convolution of dy with the filters turned round: x, h, w, i are dy's then, and the
    * filters (I, 3, 3, O). */

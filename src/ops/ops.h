@@ -11,6 +11,9 @@
 #undef SUMI_OP
 #undef SUMI_ELEMENTWISE
 
+/* Those that the compiler alone makes; backends have a kernel for each. */
+extern const sumi__op sumi__op_conv2d_upsampled;
+
 /* ---- For shape rules (src/ops/check.c); `what` names the input in the message ---- */
 
 /* That input i has this type and shape. */

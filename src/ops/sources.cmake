@@ -14,6 +14,7 @@ list(APPEND SUMI_SOURCES
   src/ops/conv.c
   src/ops/conv2d.c
   src/ops/conv2d_input_grad.c
+  src/ops/conv2d_upsampled.c
   src/ops/conv2d_weight_grad.c
   src/ops/cos.c
   src/ops/cross_entropy.c

@@ -71,24 +71,6 @@ static sumi_status fold(folder *f, sumi__node *product, sumi__node *sum, sumi_te
   return SUMI_OK;
 }
 
-/* Takes out the reshapes through which sums read their operands. */
-static void remove_unread(folder *f) {
-  size_t kept = 0;
-  for (size_t k = f->g->n_nodes; k-- > 0;) {
-    const sumi__node *n = f->g->nodes[k];
-    if (n->op != &sumi__op_reshape || f->readers[n->outputs[0]->id] > 0 || f->keep[n->outputs[0]->id]) continue;
-    f->readers[n->inputs[0]->id]--;
-    f->g->nodes[k] = NULL;
-  }
-  for (size_t k = 0; k < f->g->n_nodes; k++) {
-    if (!f->g->nodes[k]) continue;
-    f->g->nodes[kept] = f->g->nodes[k];
-    f->g->nodes[kept]->id = (int)kept;
-    kept++;
-  }
-  f->g->n_nodes = kept;
-}
-
 /* Of two products the later one takes the other as its addend. */
 static sumi_status fold_sum(folder *f, sumi__node *sum) {
   sumi_tensor *const operands[2] = {sum->inputs[0], sum->inputs[1]};
@@ -110,11 +92,10 @@ sumi_status sumi__fold_addends(sumi_graph *g, const bool *keep) {
   folder f = {.g = g, .keep = keep};
   f.readers = sumi__alloc_array(g->ctx, (size_t)g->n_tensors, sizeof *f.readers);
   if (!f.readers) return SUMI_NO_MEMORY;
-  for (size_t k = 0; k < g->n_nodes; k++)
-    for (int i = 0; i < g->nodes[k]->n_inputs; i++) f.readers[g->nodes[k]->inputs[i]->id]++;
+  sumi__count_readers(g, f.readers);
   for (size_t k = 0; k < g->n_nodes; k++)
     if (g->nodes[k]->op == &sumi__op_add) SUMI_TRY(fold_sum(&f, g->nodes[k]));
-  remove_unread(&f);
+  sumi__remove_unread(g, keep, f.readers); /* reshapes through which sums read their operands */
 done:
   sumi__free(g->ctx, f.readers);
   return status;

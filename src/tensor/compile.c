@@ -33,7 +33,8 @@ static sumi_status fuse(sumi_program *p) {
   bool *keep = sumi__alloc_array(p->ctx, (size_t)p->g->n_tensors, sizeof *keep);
   if (!keep) return SUMI_NO_MEMORY;
   for (size_t i = 0; i < p->n_ports; i++) keep[p->ports[i].ours->id] = true;
-  status = sumi__fold_addends(p->g, keep);
+  status = sumi__absorb_neighbours(p->g, keep);
+  if (status == SUMI_OK) status = sumi__fold_addends(p->g, keep);
   if (status == SUMI_OK) status = sumi__fuse_elementwise(p->g, keep);
   sumi__free(p->ctx, keep);
   return status;

@@ -140,8 +140,7 @@ sumi_status sumi__fuse_elementwise(sumi_graph *g, const bool *keep) {
     status = SUMI_NO_MEMORY;
     goto done;
   }
-  for (size_t k = 0; k < g->n_nodes; k++)
-    for (int i = 0; i < g->nodes[k]->n_inputs; i++) f.readers[g->nodes[k]->inputs[i]->id]++;
+  sumi__count_readers(g, f.readers);
   for (size_t k = g->n_nodes; k-- > 0;)
     if (!f.gone[k] && elementwise(g->nodes[k])) SUMI_TRY(fuse_from(&f, g->nodes[k], refused));
   remove_gone(&f);

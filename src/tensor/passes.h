@@ -8,6 +8,14 @@
  * caller's graph may go. *map: for each tensor of `g` by id, its copy or NULL; the caller frees `*map`. */
 sumi_status sumi__clone_live(sumi_graph *g, int n, sumi_tensor *const *outputs, sumi_graph **out, sumi_tensor ***map);
 
+/* How often each tensor, by its id, is read. */
+void sumi__count_readers(const sumi_graph *g, int *readers);
+/* Takes out the nodes whose results nobody reads and nobody keeps; `readers` is kept right. */
+void sumi__remove_unread(sumi_graph *g, const bool *keep, int *readers);
+
+/* Products do what comes right before or after them as well. keep[id]: tensors that must stay. */
+sumi_status sumi__absorb_neighbours(sumi_graph *g, const bool *keep);
+
 /* Sums of a product and something else (a residual, a time embedding) become the product's own (SUMI__OP_ADDS), where
  * nobody else reads the product and the something is not worth joining the sum's chain. keep[id]: tensors that must
  * stay. */

@@ -1,4 +1,5 @@
 list(APPEND SUMI_SOURCES
+  src/tensor/absorb.c
   src/tensor/account.c
   src/tensor/addends.c
   src/tensor/autodiff.c
@@ -17,4 +18,5 @@ list(APPEND SUMI_SOURCES
   src/tensor/reference.c
   src/tensor/shape.c
   src/tensor/steps.c
+  src/tensor/unread.c
   src/tensor/weights.c)

@@ -18,61 +18,84 @@ ALWAYS_INLINE void store_channels(void *p, sumi_dtype dtype, int64_t at, vf x, i
     vstore_as_n(p, dtype, at, x, n);
 }
 
+/* ---- Tiles of `side` products along each side: 3 where the picture is read twice as large, else m + 2 ---- */
+
+ALWAYS_INLINE int results_of(int side) { return side == 3 ? 2 : side - 2; }
+
+ALWAYS_INLINE void pixels_of(vf *x, int step, int side) {
+  if (side == 3)
+    transform_doubled_pixels(x, step);
+  else
+    transform_pixels(x, step, side - 2);
+}
+ALWAYS_INLINE void filter_of(vf *x, int step, int side) {
+  if (side == 3)
+    transform_doubled_filter(x, step);
+  else
+    transform_filter(x, step, side - 2);
+}
+ALWAYS_INLINE void sums_of(vf *x, int step, int side) {
+  if (side == 3)
+    transform_doubled_sums(x, step);
+  else
+    transform_sums(x, step, side - 2);
+}
+
 /* ---- Filters ---- */
 
 /* V input channels from `c` of output channel `o`, transformed. */
-ALWAYS_INLINE void one_filter(const sumi__winograd_packing *k, int64_t o, int64_t c, vf *x, int m) {
+ALWAYS_INLINE void one_filter(const sumi__winograd_packing *k, int64_t o, int64_t c, vf *x, int side) {
   const sumi__winograd *p = k->p;
   for (int h = 0; h < 3; h++) {
     for (int w = 0; w < 3; w++)
       x[h * SIDE + w] =
           o < p->o ? load_channels(k->filters, p->w_dtype, ((o * 3 + h) * 3 + w) * p->i, c, p->i) : vzero();
-    transform_filter(x + h * SIDE, 1, m);
+    filter_of(x + h * SIDE, 1, side);
   }
-  for (int w = 0; w < m + 2; w++) transform_filter(x + w, SIDE, m);
+  for (int w = 0; w < side; w++) filter_of(x + w, SIDE, side);
 }
 
 /* Of a gradient: V output channels from `o` of input channel `c`, which lie beside one another there. */
-ALWAYS_INLINE void turned_filter(const sumi__winograd_packing *k, int64_t o, int64_t c, vf *x, int m) {
+ALWAYS_INLINE void turned_filter(const sumi__winograd_packing *k, int64_t o, int64_t c, vf *x, int side) {
   const sumi__winograd *p = k->p;
   for (int h = 0; h < 3; h++) {
     for (int w = 0; w < 3; w++)
       x[h * SIDE + w] =
           c < p->i ? load_channels(k->filters, p->w_dtype, ((c * 3 + 2 - h) * 3 + 2 - w) * p->o, o, p->o) : vzero();
-    transform_filter(x + h * SIDE, 1, m);
+    filter_of(x + h * SIDE, 1, side);
   }
-  for (int w = 0; w < m + 2; w++) transform_filter(x + w, SIDE, m);
+  for (int w = 0; w < side; w++) filter_of(x + w, SIDE, side);
 }
 
 /* V output channels from `o` by V units of input channels from `unit`, for all positions: rows[f][u] is unit u. */
-ALWAYS_INLINE void gather_square(const sumi__winograd_packing *k, int64_t o, int64_t unit, int m, bool pairs,
+ALWAYS_INLINE void gather_square(const sumi__winograd_packing *k, int64_t o, int64_t unit, int side, bool pairs,
                                  vf rows[SUMI__WINOGRAD_MAX][SUMI__SIMD_WIDTH]) {
   const bool gradient = k->p->gradient;
   const int part = pairs ? 2 : 1;
   vf low[SUMI__WINOGRAD_MAX], high[SUMI__WINOGRAD_MAX];
   for (int r = 0; r < V; r++) {
     if (gradient) {
-      turned_filter(k, o, (unit + r) * part, low, m);
-      if (pairs) turned_filter(k, o, (unit + r) * part + 1, high, m);
+      turned_filter(k, o, (unit + r) * part, low, side);
+      if (pairs) turned_filter(k, o, (unit + r) * part + 1, high, side);
     } else {
-      one_filter(k, o + r, unit * part, low, m);
-      if (pairs) one_filter(k, o + r, unit * part + V, high, m);
+      one_filter(k, o + r, unit * part, low, side);
+      if (pairs) one_filter(k, o + r, unit * part + V, high, side);
     }
-    for (int f = 0; f < (m + 2) * (m + 2); f++) {
-      const int at = f / (m + 2) * SIDE + f % (m + 2);
+    for (int f = 0; f < side * side; f++) {
+      const int at = f / side * SIDE + f % side;
       rows[f][r] = !pairs ? low[at] : gradient ? mix_pairs(low[at], high[at]) : join_pairs(low[at], high[at]);
     }
   }
-  for (int f = 0; f < (m + 2) * (m + 2) && !gradient; f++) tile_transpose_vectors(rows[f]);
+  for (int f = 0; f < side * side && !gradient; f++) tile_transpose_vectors(rows[f]);
 }
 
-ALWAYS_INLINE void pack_square(const sumi__winograd_packing *k, int64_t o, int64_t unit, int m, bool pairs) {
+ALWAYS_INLINE void pack_square(const sumi__winograd_packing *k, int64_t o, int64_t unit, int side, bool pairs) {
   const sumi__winograd *p = k->p;
   const int64_t panel = o / PANEL_COLUMNS * PANEL_COLUMNS;
   const int vectors = panel_vectors(p->columns, panel);
   vf rows[SUMI__WINOGRAD_MAX][SUMI__SIMD_WIDTH];
-  gather_square(k, o, unit, m, pairs, rows);
-  for (int f = 0; f < (m + 2) * (m + 2); f++) {
+  gather_square(k, o, unit, side, pairs, rows);
+  for (int f = 0; f < side * side; f++) {
     float *to = k->packed + f * p->units * p->columns + panel * p->units + unit * vectors * V + (o - panel);
     for (int u = 0; u < V; u++) vstore(to + u * vectors * V, rows[f][u]);
   }
@@ -84,11 +107,13 @@ void SUMI__ISA_NAME(sumi__cpu_winograd_pack)(void *packing, int64_t begin, int64
   for (int64_t o = begin * V; o < end * V; o += V)
     for (int64_t unit = 0; unit < k->p->units; unit += V) {
 #if defined(SUMI__SIMD_PAIRS)
-      if (k->p->pairs && k->p->m == 2) pack_square(k, o, unit, 2, true);
-      if (k->p->pairs && k->p->m == 4) pack_square(k, o, unit, 4, true);
+      if (k->p->pairs && k->p->side == 3) pack_square(k, o, unit, 3, true);
+      if (k->p->pairs && k->p->side == 4) pack_square(k, o, unit, 4, true);
+      if (k->p->pairs && k->p->side == 6) pack_square(k, o, unit, 6, true);
 #endif
-      if (!k->p->pairs && k->p->m == 2) pack_square(k, o, unit, 2, false);
-      if (!k->p->pairs && k->p->m == 4) pack_square(k, o, unit, 4, false);
+      if (!k->p->pairs && k->p->side == 3) pack_square(k, o, unit, 3, false);
+      if (!k->p->pairs && k->p->side == 4) pack_square(k, o, unit, 4, false);
+      if (!k->p->pairs && k->p->side == 6) pack_square(k, o, unit, 6, false);
     }
 }
 
@@ -157,23 +182,23 @@ static tile_place place_of_tile(const sumi__winograd *p, int64_t tile) {
 static void point(const sumi__winograd_run *run, int64_t tile, const void **pixels) {
   const sumi__winograd *p = run->p;
   const tile_place t = place_of_tile(p, tile);
-  const int64_t bytes = p->i * (int64_t)sumi_dtype_bytes(p->x_dtype);
-  for (int64_t h = t.h - p->pad_top, y = 0; y < p->m + 2; y++, h++)
-    for (int64_t w = t.w - p->pad_left, x = 0; x < p->m + 2; x++, w++)
+  const int64_t bytes = p->i * (int64_t)sumi_dtype_bytes(p->x_dtype), part = p->side == 3 ? 2 : 1;
+  for (int64_t h = t.h / part - p->pad_top, y = 0; y < p->side; y++, h++)
+    for (int64_t w = t.w / part - p->pad_left, x = 0; x < p->side; x++, w++)
       pixels[y * SIDE + x] = h < 0 || w < 0 || h >= p->h || w >= p->w
                                  ? (const void *)run->zeros
                                  : (const char *)run->x + ((t.n * p->h + h) * p->w + w) * bytes;
 }
 
-ALWAYS_INLINE void one_tile(const void *const *pixels, sumi_dtype dtype, int64_t c, int64_t count, vf *x, int m) {
-  for (int h = 0; h < m + 2; h++) {
-    for (int w = 0; w < m + 2; w++) x[h * SIDE + w] = load_channels(pixels[h * SIDE + w], dtype, 0, c, count);
-    transform_pixels(x + h * SIDE, 1, m);
+ALWAYS_INLINE void one_tile(const void *const *pixels, sumi_dtype dtype, int64_t c, int64_t count, vf *x, int side) {
+  for (int h = 0; h < side; h++) {
+    for (int w = 0; w < side; w++) x[h * SIDE + w] = load_channels(pixels[h * SIDE + w], dtype, 0, c, count);
+    pixels_of(x + h * SIDE, 1, side);
   }
-  for (int w = 0; w < m + 2; w++) transform_pixels(x + w, SIDE, m);
+  for (int w = 0; w < side; w++) pixels_of(x + w, SIDE, side);
 }
 
-ALWAYS_INLINE void tiles_as(const sumi__winograd_run *run, int64_t begin, int64_t end, int m, bool pairs,
+ALWAYS_INLINE void tiles_as(const sumi__winograd_run *run, int64_t begin, int64_t end, int side, bool pairs,
                             sumi_dtype dtype) {
   const sumi__winograd *p = run->p;
   const void *pixels[SUMI__WINOGRAD_MAX];
@@ -182,10 +207,10 @@ ALWAYS_INLINE void tiles_as(const sumi__winograd_run *run, int64_t begin, int64_
     for (int64_t unit = 0; unit < p->units; unit += V) {
       vf low[SUMI__WINOGRAD_MAX], high[SUMI__WINOGRAD_MAX];
       float *to = run->a + tile * p->units + unit;
-      one_tile(pixels, dtype, unit * (pairs ? 2 : 1), p->i, low, m);
-      if (pairs) one_tile(pixels, dtype, unit * 2 + V, p->i, high, m);
-      for (int h = 0; h < m + 2; h++)
-        for (int w = 0; w < m + 2; w++, to += p->a_position)
+      one_tile(pixels, dtype, unit * (pairs ? 2 : 1), p->i, low, side);
+      if (pairs) one_tile(pixels, dtype, unit * 2 + V, p->i, high, side);
+      for (int h = 0; h < side; h++)
+        for (int w = 0; w < side; w++, to += p->a_position)
           vstore(to, pairs ? join_pairs(low[h * SIDE + w], high[h * SIDE + w]) : low[h * SIDE + w]);
     }
   }
@@ -193,35 +218,39 @@ ALWAYS_INLINE void tiles_as(const sumi__winograd_run *run, int64_t begin, int64_
 
 void SUMI__ISA_NAME(sumi__cpu_winograd_pixels)(void *run_, int64_t begin, int64_t end, int worker) {
   const sumi__winograd_run *run = run_;
-  const int m = run->p->m;
+  const int side = run->p->side;
   const bool bf16 = run->p->x_dtype == SUMI_BF16;
   (void)worker;
 #if defined(SUMI__SIMD_PAIRS)
-  if (run->p->pairs && m == 2) tiles_as(run, begin, end, 2, true, SUMI_BF16);
-  if (run->p->pairs && m == 4) tiles_as(run, begin, end, 4, true, SUMI_BF16);
+  if (run->p->pairs && side == 3) tiles_as(run, begin, end, 3, true, SUMI_BF16);
+  if (run->p->pairs && side == 4) tiles_as(run, begin, end, 4, true, SUMI_BF16);
+  if (run->p->pairs && side == 6) tiles_as(run, begin, end, 6, true, SUMI_BF16);
   if (run->p->pairs) return;
 #endif
-  if (bf16 && m == 2) tiles_as(run, begin, end, 2, false, SUMI_BF16);
-  if (bf16 && m == 4) tiles_as(run, begin, end, 4, false, SUMI_BF16);
-  if (!bf16 && m == 2) tiles_as(run, begin, end, 2, false, SUMI_F32);
-  if (!bf16 && m == 4) tiles_as(run, begin, end, 4, false, SUMI_F32);
+  if (bf16 && side == 3) tiles_as(run, begin, end, 3, false, SUMI_BF16);
+  if (bf16 && side == 4) tiles_as(run, begin, end, 4, false, SUMI_BF16);
+  if (bf16 && side == 6) tiles_as(run, begin, end, 6, false, SUMI_BF16);
+  if (!bf16 && side == 3) tiles_as(run, begin, end, 3, false, SUMI_F32);
+  if (!bf16 && side == 4) tiles_as(run, begin, end, 4, false, SUMI_F32);
+  if (!bf16 && side == 6) tiles_as(run, begin, end, 6, false, SUMI_F32);
 }
 
 /* ---- Products and results ---- */
 
 /* Results of one tile for V output channels from `o`; sums are those of position 0, in this vector. */
-ALWAYS_INLINE void one_result(const sumi__winograd_run *run, const tile_place *t, const float *sums, int64_t o, int m,
-                              sumi_dtype dtype) {
+ALWAYS_INLINE void one_result(const sumi__winograd_run *run, const tile_place *t, const float *sums, int64_t o,
+                              int side, sumi_dtype dtype) {
+  const int m = results_of(side);
   const sumi__winograd *p = run->p;
   const int64_t n = sumi__min_i64(V, p->o - o);
   const int64_t rows = sumi__min_i64(m, p->oh - t->h), columns = sumi__min_i64(m, p->ow - t->w);
   const vf bias = run->bias ? (n == V ? vload(run->bias + o) : vload_n(run->bias + o, n)) : vzero();
   vf x[SUMI__WINOGRAD_MAX];
-  for (int h = 0; h < m + 2; h++) {
-    for (int w = 0; w < m + 2; w++) x[h * SIDE + w] = vload(sums + (h * (m + 2) + w) * p->c_position);
-    transform_sums(x + h * SIDE, 1, m);
+  for (int h = 0; h < side; h++) {
+    for (int w = 0; w < side; w++) x[h * SIDE + w] = vload(sums + (h * side + w) * p->c_position);
+    sums_of(x + h * SIDE, 1, side);
   }
-  for (int w = 0; w < m; w++) transform_sums(x + w, SIDE, m);
+  for (int w = 0; w < m; w++) sums_of(x + w, SIDE, side);
   for (int h = 0; h < m; h++)
     for (int w = 0; w < m; w++) {
       if (h >= rows || w >= columns) continue;
@@ -236,20 +265,24 @@ ALWAYS_INLINE void one_result(const sumi__winograd_run *run, const tile_place *t
 }
 
 ALWAYS_INLINE void results_as(const sumi__winograd_run *run, const float *c, int64_t first, int64_t count,
-                              int64_t column, int vectors, int m, sumi_dtype dtype) {
+                              int64_t column, int vectors, int side, sumi_dtype dtype) {
   for (int64_t tile = 0; tile < count; tile++) {
     const tile_place t = place_of_tile(run->p, run->first + first + tile);
-    for (int v = 0; v < vectors; v++) one_result(run, &t, c + tile * PANEL_COLUMNS + v * V, column + v * V, m, dtype);
+    for (int v = 0; v < vectors; v++)
+      one_result(run, &t, c + tile * PANEL_COLUMNS + v * V, column + v * V, side, dtype);
   }
 }
 
 static void results(const sumi__winograd_run *run, const float *c, int64_t first, int64_t count, int64_t column,
                     int vectors) {
   const bool bf16 = run->p->y_dtype == SUMI_BF16;
-  if (bf16 && run->p->m == 2) results_as(run, c, first, count, column, vectors, 2, SUMI_BF16);
-  if (bf16 && run->p->m == 4) results_as(run, c, first, count, column, vectors, 4, SUMI_BF16);
-  if (!bf16 && run->p->m == 2) results_as(run, c, first, count, column, vectors, 2, SUMI_F32);
-  if (!bf16 && run->p->m == 4) results_as(run, c, first, count, column, vectors, 4, SUMI_F32);
+  const int side = run->p->side;
+  if (bf16 && side == 3) results_as(run, c, first, count, column, vectors, 3, SUMI_BF16);
+  if (bf16 && side == 4) results_as(run, c, first, count, column, vectors, 4, SUMI_BF16);
+  if (bf16 && side == 6) results_as(run, c, first, count, column, vectors, 6, SUMI_BF16);
+  if (!bf16 && side == 3) results_as(run, c, first, count, column, vectors, 3, SUMI_F32);
+  if (!bf16 && side == 4) results_as(run, c, first, count, column, vectors, 4, SUMI_F32);
+  if (!bf16 && side == 6) results_as(run, c, first, count, column, vectors, 6, SUMI_F32);
 }
 
 /* Tiles [first, first + rows) of the block by the panel at `column`. */
@@ -257,7 +290,7 @@ static void multiply(const sumi__winograd_run *run, float *c, int64_t first, int
                      int vectors) {
   const sumi__winograd *p = run->p;
   panel_product q = {.a_row = p->units, .c_row = PANEL_COLUMNS, .steps = p->units, .fresh = true};
-  for (int f = 0; f < (p->m + 2) * (p->m + 2); f++) {
+  for (int f = 0; f < p->side * p->side; f++) {
     q.b = run->filters + (f * p->columns + column) * p->units;
     for (int64_t r = 0; r < rows; r += PANEL_ROWS) {
       q.a = run->a + f * p->a_position + (first + r) * p->units;

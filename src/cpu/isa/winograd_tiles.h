@@ -72,6 +72,18 @@ ALWAYS_INLINE void transform_sums(vf *x, int step, int m) {
   x[3 * step] = (PA * PA2) * odd_a + (PB * PB2) * odd_b + x5;
 }
 
+/* ---- A picture that is read twice as large (cpu/winograd.h): three pixels, two results ---- */
+
+ALWAYS_INLINE void transform_doubled_pixels(vf *x, int step) {
+  x[0] -= x[step];
+  x[2 * step] -= x[step];
+}
+ALWAYS_INLINE void transform_doubled_filter(vf *x, int step) { x[step] += x[0] + x[2 * step]; }
+ALWAYS_INLINE void transform_doubled_sums(vf *x, int step) {
+  x[0] += x[step];
+  x[step] += x[2 * step];
+}
+
 /* ---- Transposed, for gradients ---- */
 
 /* What m gradients of results are multiplied with: the transpose of transform_sums, in place. */
