@@ -73,13 +73,18 @@ done:
   return status;
 }
 
+/* That a training goes through, the last one perhaps not to its end. */
+static int64_t epochs_of(const sumi__trainer *t) {
+  return (t->total_steps + t->steps_in_epoch - 1) / t->steps_in_epoch;
+}
+
 static void fill_progress(const sumi__trainer *t, int64_t epoch, int64_t in_epoch, sumi_train_progress *out) {
   const double now = sumi__now_seconds(), seconds = now - t->started;
   const int64_t done = t->position.step - t->first_step;
   out->step = t->position.step;
   out->total_steps = t->total_steps;
   out->epoch = epoch;
-  out->epochs = (t->total_steps + t->steps_in_epoch - 1) / t->steps_in_epoch;
+  out->epochs = epochs_of(t);
   out->step_in_epoch = in_epoch;
   out->steps_in_epoch = t->steps_in_epoch;
   out->epoch_loss = t->position.epoch_sum / (double)t->position.epoch_pictures;
@@ -168,8 +173,8 @@ static sumi_status end_epoch(sumi__trainer *t, double began) {
   sumi__position *at = &t->position;
   const bool last = at->step >= t->total_steps;
   turn_epoch(at);
-  sumi__trainer_say(t, "epoch %lld of %lld: loss %.4f, %.1f s", (long long)at->epoch,
-                    (long long)t->config->values.train.epochs, at->last_epoch_loss, sumi__now_seconds() - began);
+  sumi__trainer_say(t, "epoch %lld of %lld: loss %.4f, %.1f s", (long long)at->epoch, (long long)epochs_of(t),
+                    at->last_epoch_loss, sumi__now_seconds() - began);
   if (due(t->config->values.checkpoint.every_epochs, at->epoch, last)) SUMI_TRY(sumi__trainer_save(t));
   SUMI_TRY(test(t));
   if (due(t->config->values.preview.every_epochs, at->epoch, last)) SUMI_TRY(preview(t, at->epoch));
@@ -214,7 +219,9 @@ static sumi_status finish_complete(sumi__trainer *t) {
   char model[SUMI__CHECKPOINT_PATH_MAX];
   SUMI_TRY(sumi__trainer_path(t, model, "model"));
   SUMI_TRY(t->config->task->save(t->config, shown_weights(t), model));
-  sumi__trainer_say(t, "complete already: %lld steps are done", (long long)t->position.step);
+  sumi__trainer_say(t, "complete already: %lld steps are done; with more %s it goes on", (long long)t->position.step,
+                    t->total_steps < t->steps_in_epoch * t->config->values.train.epochs ? "train.max_steps"
+                                                                                        : "train.epochs");
   SUMI_TRY(test(t));
 done:
   return status;
