@@ -19,7 +19,7 @@ typedef struct network {
   sumi__vae_direction direction;
   size_t budget;
   sumi__account found;
-  size_t least; /* bytes that the last way would take if no weight were kept */
+  size_t least; /* bytes that it would take if no weight were kept; 0 if more fits */
 } network;
 
 /* ---- Accounts ---- */
@@ -52,6 +52,9 @@ done:
 
 /* ---- Levers ---- */
 
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
 static sumi_status try_way(network *n, sumi_winograd winograd, size_t max_weight_bytes, bool *fits) {
   *n->thrift = (sumi__thrift){winograd, max_weight_bytes};
   const sumi_status status = n->account(n, &n->found);
@@ -59,17 +62,33 @@ static sumi_status try_way(network *n, sumi_winograd winograd, size_t max_weight
   return status;
 }
 
-/* All weights as they are fastest; all of them, but filters as the plain algorithm has them; as many as there is room
- * for. */
-static sumi_status fit(network *n, bool *fits) {
+/* As many weights kept as there is room for: none at first, then more. A program may grow by more than the weights that
+ * it keeps, as its arena then shrinks, where others pass through while it is compiled. So what is too much is taken
+ * back a few times, and in the end none is kept. */
+static sumi_status fit_some(network *n, bool *fits) {
+  enum { TRIES = 4 };
   sumi_status status = SUMI_OK;
-  SUMI_TRY(try_way(n, SUMI_WINOGRAD_DEFAULT, 0, fits));
-  if (*fits) goto done;
-  SUMI_TRY(try_way(n, SUMI_WINOGRAD_OFF, 0, fits));
-  if (*fits) goto done;
+  bool keeps = false;
   SUMI_TRY(try_way(n, SUMI_WINOGRAD_OFF, 1, fits));
   n->least = n->found.bytes;
-  if (*fits) SUMI_TRY(try_way(n, SUMI_WINOGRAD_OFF, 1 + n->budget - n->least, fits));
+  if (!*fits) goto done;
+  size_t room = n->budget - n->least;
+  for (int k = 0; k < TRIES && room && !keeps; k++) {
+    SUMI_TRY(try_way(n, SUMI_WINOGRAD_OFF, room, &keeps));
+    if (!keeps) room -= smaller(room, n->found.bytes - n->budget);
+  }
+  if (!keeps) SUMI_TRY(try_way(n, SUMI_WINOGRAD_OFF, 1, fits));
+done:
+  return status;
+}
+
+/* All weights as they are fastest; all of them, but filters as the plain algorithm has them; some of them. */
+static sumi_status fit(network *n, bool *fits) {
+  sumi_status status = SUMI_OK;
+  n->least = 0;
+  SUMI_TRY(try_way(n, SUMI_WINOGRAD_DEFAULT, 0, fits));
+  if (!*fits) SUMI_TRY(try_way(n, SUMI_WINOGRAD_OFF, 0, fits));
+  if (!*fits) SUMI_TRY(fit_some(n, fits));
 done:
   return status;
 }
@@ -186,8 +205,6 @@ static void tell(const sumi_session *s, const sumi__work *work, const network *t
 }
 
 /* ---- All of it ---- */
-
-static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 sumi_status sumi__session_save(sumi_session *s, sumi__work *work) {
   sumi_status status = SUMI_OK;
