@@ -93,11 +93,18 @@ done:
   return status;
 }
 
+/* About half as many rows, by which all can be divided; 0 after 1. */
+static int64_t fewer(int64_t all, int64_t rows) {
+  int64_t next = rows > 1 ? (rows + 1) / 2 : 0;
+  while (next && all % next != 0) next--;
+  return next;
+}
+
 static sumi_status fit_unet(network *n, bool *fits) {
   sumi_status status = SUMI_OK;
   sumi__unet_runner *r = &n->s->unet;
   r->at_once = 0;
-  for (int64_t rows = n->work->unet.rows; rows >= 1; rows = rows > 1 ? (rows + 1) / 2 : 0) {
+  for (int64_t rows = n->work->unet.rows; rows >= 1; rows = fewer(n->work->unet.rows, rows)) {
     r->at_once = rows < n->work->unet.rows ? rows : 0;
     SUMI_TRY(fit(n, fits));
     if (*fits) break;
