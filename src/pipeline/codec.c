@@ -88,6 +88,14 @@ void sumi__posterior_draw(const sumi_session *s, const float *mean, const float 
   }
 }
 
+/* Whether a job's callback asks for what the job does itself, in its way, while it has the memory for it. */
+static bool is_planned(const sumi_session *s, int64_t height, int64_t width, const sumi_codec_options *o) {
+  const sumi__work *job = &s->planned;
+  return job->decodes && job->height == height && job->width == width &&
+         job->compute == sumi__precision_dtype(s->ctx, o->precision) && (!o->tile || o->tile == job->tile) &&
+         !s->text.program && (job->shows || !s->unet.program);
+}
+
 static sumi_status save_memory(sumi_session *s, sumi__vae_direction direction, int64_t height, int64_t width,
                                sumi_codec_options *o) {
   sumi__work work = {.encodes = direction == SUMI__VAE_ENCODE,
@@ -95,8 +103,7 @@ static sumi_status save_memory(sumi_session *s, sumi__vae_direction direction, i
                      .height = height,
                      .width = width,
                      .compute = sumi__precision_dtype(s->ctx, o->precision),
-                     /* In a job's callback: as the job has it. */
-                     .tile = s->at_work && s->max_memory && !o->tile ? s->job_tile : o->tile};
+                     .tile = o->tile};
   work.held_bytes = (size_t)(height * width) * 3 * sizeof(float); /* the caller's picture */
   const sumi_status status = sumi__session_save_alone(s, &work, false);
   o->tile = work.tile;
@@ -110,8 +117,14 @@ sumi_status sumi_session_encode(sumi_session *s, const float *pictures, int64_t 
   const sumi__autoencoder_kl_config *config = &s->engine->model->vae;
   const int64_t factor = sumi__autoencoder_kl_factor(config);
   float *noise = NULL, *spread = NULL;
+  sumi_session *aside = NULL;
   SUMI_TRY(check_sides(s, n, height, width, factor, MOST_PIXELS));
   SUMI_TRY(sumi__tile_check(s, o.tile));
+  SUMI_TRY(sumi__session_aside(s, &aside));
+  if (aside) {
+    status = sumi_session_encode(aside, pictures, n, height, width, options, latents, logvar);
+    goto done;
+  }
   SUMI_TRY(save_memory(s, SUMI__VAE_ENCODE, height, width, &o));
   const int64_t count = n * config->latent_channels * (height / factor) * (width / factor);
   spread = sumi__alloc_array(s->ctx, (size_t)count, sizeof *spread);
@@ -128,6 +141,7 @@ sumi_status sumi_session_encode(sumi_session *s, const float *pictures, int64_t 
   sumi__posterior_draw(s, latents, spread, noise, count, latents);
   if (logvar) memcpy(logvar, spread, (size_t)count * sizeof *logvar);
 done:
+  sumi_session_free(aside);
   sumi__free(s->ctx, noise);
   sumi__free(s->ctx, spread);
   return status;
@@ -149,9 +163,19 @@ sumi_status sumi_session_decode(sumi_session *s, const float *latents, int64_t n
   const float scale = (float)config->scaling_factor, shift = (float)config->shift_factor;
   sumi__vae_tiling tiling;
   sumi__vae_coder *coder;
+  sumi_session *aside = NULL;
   float *in = NULL;
   SUMI_TRY(check_sides(s, n, height, width, 1, MOST_PIXELS / factor));
   SUMI_TRY(sumi__tile_check(s, o.tile));
+  const bool planned = s->at_work && s->max_memory && is_planned(s, height * factor, width * factor, &o);
+  if (planned)
+    o.tile = s->planned.tile;
+  else
+    SUMI_TRY(sumi__session_aside(s, &aside));
+  if (aside) {
+    status = sumi_session_decode(aside, latents, n, height, width, options, pictures);
+    goto done;
+  }
   SUMI_TRY(save_memory(s, SUMI__VAE_DECODE, height * factor, width * factor, &o));
   in = sumi__alloc_array(s->ctx, (size_t)(channels * pixels), sizeof *in);
   SUMI_TRY(in ? SUMI_OK : SUMI_NO_MEMORY);
@@ -164,6 +188,7 @@ sumi_status sumi_session_decode(sumi_session *s, const float *latents, int64_t n
     for (int64_t k = 0; k < values; k++) out[k] = to_picture(out[k]);
   }
 done:
+  sumi_session_free(aside);
   sumi__free(s->ctx, in);
   return status;
 }

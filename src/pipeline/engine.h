@@ -94,8 +94,41 @@ const float *sumi__unet_output_row(sumi__unet_runner *r, int64_t row);
 sumi_status sumi__unet_run(sumi__unet_runner *r);
 void sumi__unet_runner_drop(sumi__unet_runner *r);
 
-/* ---- A session ----------------------------------------------------------------------------------------------------
- */
+/* ---- Keeping within a limit -------------------------------------------------------------------------------------- */
+
+/* What a job is about to do, as far as its memory goes. */
+typedef struct sumi__work {
+  sumi__unet_shape unet; /* rows 0: no U-Net */
+  int contexts;          /* whose keys and values are kept */
+  int64_t text_rows;     /* chunks that the text encoder takes at once; 0: no text encoder */
+  int clip_skip;         /* of the text encoder */
+  bool encodes, decodes; /* which of the autoencoder's sides */
+  bool shows;            /* the decoder is there beside the U-Net, for callbacks */
+  int64_t height, width; /* of a picture in pixels */
+  sumi_dtype compute;
+  int64_t tile;      /* that was asked for; 0: to be chosen */
+  size_t held_bytes; /* by the caller, beside the networks */
+} sumi__work;
+
+/* Bytes of each network as it is planned. */
+typedef struct sumi__taken {
+  size_t text, unet, decoder;
+} sumi__taken;
+
+/* Chooses how the networks are run so that the session's limit holds, tells it (a line of the log), and what side
+ * tiles have: work->tile. NO_MEMORY, with the least that would do, if nothing is little enough. Nothing is done without
+ * a limit. */
+sumi_status sumi__session_save(sumi_session *s, sumi__work *work);
+
+/* The same for what a session is asked for outside of a job, with everything freed first, unless there is no limit, or
+ * the network is there, compiled as the limit has it. Nothing for a session at work, which is planned. */
+sumi_status sumi__session_save_alone(sumi_session *s, sumi__work *work, bool is_prepared);
+
+/* For what a job's callback asks of its session and has not been planned: a session on the same engine, with as much of
+ * the limit as the job leaves at this moment. NULL where there is no job or no limit. To be freed. */
+sumi_status sumi__session_aside(sumi_session *s, sumi_session **out);
+
+/* ---- A session --------------------------------------------------------------------------------------------------- */
 
 struct sumi_session {
   sumi_engine *engine;
@@ -109,7 +142,10 @@ struct sumi_session {
   size_t max_memory;            /* 0: as much as is fastest */
   sumi__thrift coder_thrift[2]; /* by direction */
   bool at_work;                 /* a job is running, whose callbacks may not begin another */
-  int64_t job_tile;             /* of its autoencoder, as the limit has it */
+  /* With a limit: */
+  sumi__work planned;     /* the job at work, or the last one */
+  sumi__taken taken;      /* by what was planned last */
+  size_t elsewhere_bytes; /* of the limit, that another session holds */
 };
 
 /* INVALID in the middle of a job. */
@@ -126,31 +162,6 @@ double sumi__generation_image_guidance(const sumi_generation *filled);
 sumi_status sumi__tile_check(const sumi_session *s, int64_t tile);
 
 sumi_dtype sumi__precision_dtype(const sumi_context *ctx, sumi_precision precision);
-
-/* ---- Keeping within a limit ---- */
-
-/* What a job is about to do, as far as its memory goes. */
-typedef struct sumi__work {
-  sumi__unet_shape unet; /* rows 0: no U-Net */
-  int contexts;          /* whose keys and values are kept */
-  int64_t text_rows;     /* chunks that the text encoder takes at once; 0: no text encoder */
-  int clip_skip;         /* of the text encoder */
-  bool encodes, decodes; /* which of the autoencoder's sides */
-  bool shows;            /* the decoder is there beside the U-Net, for callbacks */
-  int64_t height, width; /* of a picture in pixels */
-  sumi_dtype compute;
-  int64_t tile;      /* that was asked for; 0: to be chosen */
-  size_t held_bytes; /* by the caller, beside the networks */
-} sumi__work;
-
-/* What a session's work asks for: sumi__session_save, with everything freed first, unless there is no limit, a job at
- * work has been planned already, or the network is there, compiled as the limit has it. */
-sumi_status sumi__session_save_alone(sumi_session *s, sumi__work *work, bool is_prepared);
-
-/* Chooses how the networks are run so that the session's limit holds, tells it (a line of the log), and what side
- * tiles have: work->tile. NO_MEMORY, with the least that would do, if nothing is little enough. Nothing is done without
- * a limit. */
-sumi_status sumi__session_save(sumi_session *s, sumi__work *work);
 
 /* Tiles of so many pixels, in *out, or NULL for none. */
 const sumi__vae_tiling *sumi__session_tiling(const sumi_session *s, int64_t tile, sumi__vae_tiling *out);

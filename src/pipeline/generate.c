@@ -267,7 +267,8 @@ static sumi_status save_memory(job *j, const float *pictures) {
   if (j->pictures) work.held_bytes += (size_t)(j->how.batch * j->how.width * j->how.height) * 3 * sizeof *j->pictures;
   SUMI_TRY(sumi__denoise_rows(j->s, &j->conditions, &j->how, j->how.batch, &work.unet.rows));
   SUMI_TRY(sumi__session_save(j->s, &work));
-  j->how.tile = j->s->job_tile = work.tile;
+  j->s->planned = work;
+  j->how.tile = work.tile;
   j->how.low_memory = true;
 done:
   return status;
@@ -278,6 +279,7 @@ sumi_status sumi_session_generate(sumi_session *session, const sumi_generation *
   job j;
   if (status != SUMI_OK) return status;
   session->at_work = true;
+  session->planned = (sumi__work){0};
   SUMI_TRY(begin(&j, session, how, how->batch_done && !pictures));
   SUMI_TRY(sumi__conditions_parse(session, &j.how, j.how.steps, &j.conditions));
   SUMI_TRY(save_memory(&j, pictures));

@@ -15,15 +15,22 @@ sumi_status sumi_session_embed(sumi_session *s, const int32_t *ids, int clip_ski
                                const sumi_text_embeddings *out) {
   sumi_status status = SUMI_OK;
   const float *levels[3];
+  sumi_session *aside = NULL;
   float *const to[3] = {out->token, out->position, out->output};
   const size_t bytes = (size_t)(SUMI_CHUNK_TOKENS * s->engine->model->text.hidden_size) * sizeof(float);
   const sumi_dtype compute = sumi__precision_dtype(s->ctx, precision);
+  SUMI_TRY(sumi__session_aside(s, &aside));
+  if (aside) {
+    status = sumi_session_embed(aside, ids, clip_skip, precision, out);
+    goto done;
+  }
   sumi__work work = {.text_rows = 1, .clip_skip = clip_skip ? clip_skip : 1, .compute = compute};
   SUMI_TRY(sumi__session_save_alone(s, &work, sumi__text_is_prepared(&s->text, 1, work.clip_skip, compute)));
   SUMI_TRY(sumi__text_run(&s->text, ids, 1, work.clip_skip, compute, &levels[0], &levels[1], &levels[2]));
   for (int i = 0; i < 3; i++)
     if (to[i]) memcpy(to[i], levels[i], bytes);
 done:
+  sumi_session_free(aside);
   return status;
 }
 

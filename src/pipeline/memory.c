@@ -147,24 +147,23 @@ done:
   return status;
 }
 
-/* The U-Net with the decoder beside it. That has a third, or else as little as it can, and the U-Net what it leaves. */
+/* The U-Net with the decoder beside it. That has a third, or less, or as little as it can, and the U-Net what it
+ * leaves.
+ */
 static sumi_status fit_together(network *unet, network *coders, sumi__work *work, bool *fits) {
   sumi_status status = SUMI_OK;
-  const size_t budget = unet->budget, thirds[] = {budget / 3, 0};
+  const size_t budget = unet->budget, shares[] = {budget / 3, budget / 8, 0};
   const int64_t tile = work->tile;
-  for (int k = 0; k < 2; k++) {
-    bool in_a_third;
+  for (size_t k = 0; k < sizeof shares / sizeof *shares; k++) {
+    bool in_its_share;
     work->tile = tile;
-    coders[0].budget = thirds[k];
-    SUMI_TRY(fit_coders(coders, work, &in_a_third));
+    coders[0].budget = shares[k];
+    SUMI_TRY(fit_coders(coders, work, &in_its_share));
     unet->budget = budget > coders[0].found.bytes ? budget - coders[0].found.bytes : 0;
     SUMI_TRY(fit_unet(unet, fits));
     *fits = *fits && coders[1].found.bytes <= budget;
     if (*fits) break;
   }
-  /* From here on it stands for both. */
-  unet->found.bytes += coders[0].found.bytes;
-  unet->least += coders[0].found.bytes;
 done:
   return status;
 }
@@ -215,7 +214,7 @@ static void tell(const sumi_session *s, const sumi__work *work, const network *t
 
 sumi_status sumi__session_save(sumi_session *s, sumi__work *work) {
   sumi_status status = SUMI_OK;
-  const size_t beside = BESIDE_BYTES + work->held_bytes;
+  const size_t beside = BESIDE_BYTES + work->held_bytes + s->elsewhere_bytes;
   const network any = {.s = s, .work = work, .budget = s->max_memory > beside ? s->max_memory - beside : 0};
   network text = any, unet = any, coders[] = {any, any};
   bool text_fits = true, unet_fits = true, coders_fit = true;
@@ -236,6 +235,11 @@ sumi_status sumi__session_save(sumi_session *s, sumi__work *work) {
     if (work->unet.rows) SUMI_TRY(fit_unet(&unet, &unet_fits));
     SUMI_TRY(fit_coders(coders, work, &coders_fit));
   }
+  s->taken = (sumi__taken){text.found.bytes, unet.found.bytes, coders[0].found.bytes};
+  if (work->shows) { /* from here on it stands for both */
+    unet.found.bytes += coders[0].found.bytes;
+    unet.least += coders[0].found.bytes;
+  }
   const network *all[] = {&text, &unet, &coders[0], &coders[1]};
   size_t least = 0, most = 0;
   for (int k = 0; k < 4; k++) {
@@ -254,4 +258,17 @@ sumi_status sumi__session_save_alone(sumi_session *s, sumi__work *work, bool is_
   if (s->at_work || !s->max_memory || is_prepared) return SUMI_OK;
   sumi_session_trim(s);
   return sumi__session_save(s, work);
+}
+
+sumi_status sumi__session_aside(sumi_session *s, sumi_session **out) {
+  sumi_status status = SUMI_OK;
+  *out = NULL;
+  if (!s->at_work || !s->max_memory) return SUMI_OK;
+  if (!s->planned.shows) sumi__session_drop_coder(s); /* the job makes it again when it needs it */
+  SUMI_TRY(sumi_session_create(s->engine, s->ctx, out));
+  (*out)->max_memory = s->max_memory;
+  (*out)->elsewhere_bytes = s->planned.held_bytes + (s->text.program ? s->taken.text : 0) +
+                            (s->unet.program ? s->taken.unet : 0) + (s->coder ? s->taken.decoder : 0);
+done:
+  return status;
 }

@@ -28,6 +28,7 @@ void sumi_session_limit(sumi_session *s, size_t max_memory) {
   s->max_memory = max_memory;
   s->text.thrift = s->unet.thrift = s->coder_thrift[0] = s->coder_thrift[1] = (sumi__thrift){0};
   s->unet.at_once = 0;
+  s->planned = (sumi__work){0};
 }
 
 void sumi__session_drop_coder(sumi_session *s) {
