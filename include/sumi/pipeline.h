@@ -101,8 +101,10 @@ SUMI_API void sumi_session_free(sumi_session *session);
  * which changes the picture a little. (Attention needs no slices: its scores are never in memory as a whole.) The other
  * choices change only how sums are rounded. What was chosen is told in a line of the context's log. A job that cannot
  * be done with so little fails with NO_MEMORY before it begins, and says the least that would do. Where a job's
- * callbacks decode latents, its `decodes_steps` has to say so: the decoder is then beside the U-Net, and each has a
- * part of the limit. Frees the programs that are there; nothing in a callback of a session at work. */
+ * callbacks decode latents, its `decodes_steps` should say so: the decoder is then beside the U-Net while that runs,
+ * and each has a part of the limit. Whatever else callbacks ask of the session has what the job leaves of the limit at
+ * that moment, is compiled for that alone, and fails with NO_MEMORY where it is too little. Frees the programs that are
+ * there; nothing in a callback of a session at work. */
 SUMI_API void sumi_session_limit(sumi_session *session, size_t max_memory);
 /* Frees the programs that a session keeps for the next job; nothing in a callback of one at work. */
 SUMI_API void sumi_session_trim(sumi_session *session);
@@ -197,8 +199,8 @@ typedef struct sumi_generation {
   sumi_precision precision;
   int64_t tile; /* side of the autoencoder's tiles in pixels, a multiple of the engine's `factor` from 64 to 16384; 0:
                    the whole picture at once */
-  bool decodes_steps; /* `callback` calls sumi_session_decode in the middle of sampling, which a limit has to know; its
-                         tiles are then the job's */
+  bool decodes_steps; /* `callback` calls sumi_session_decode in the middle of sampling, for which a limit then leaves
+                         room beside the U-Net; its tiles are the job's */
   bool low_memory;    /* parts of the model are freed as soon as the job is done with them */
   sumi_generation_callback callback; /* may be NULL */
   sumi_batch_callback batch_done;    /* as soon as a batch's pictures are there, so that they can be kept whatever comes

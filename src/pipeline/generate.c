@@ -184,6 +184,7 @@ static sumi_status sample(job *j) {
                                 .report = report,
                                 .report_user = j};
   SUMI_TRY(tell(j, SUMI_PHASE_LOAD, 0));
+  if (j->s->max_memory && !j->how.decodes_steps) sumi__session_drop_coder(j->s); /* that a callback may have left */
   SUMI_TRY(sumi__denoise_make(j->s, &j->conditions, &j->how, j->count, &j->start, &j->denoise));
   SUMI_TRY(tell(j, SUMI_PHASE_LOAD, 1));
   SUMI_TRY(sumi__sample(j->s->ctx, &how, j->start.x, NULL));
