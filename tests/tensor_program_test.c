@@ -208,6 +208,7 @@ static void results_take_over_memory_of_what_is_no_longer_read(void **state) {
   const sumi_program_info info = sumi_program_describe(p);
   assert_true(info.arena_bytes < 2 * 64 * 64 * sizeof(float)); /* one picture, and some rows' means */
   assert_true(info.arena_bytes >= info.lower_bound_bytes);
+  assert_true(info.inner_bytes >= 64 * 64 * sizeof(float) && info.inner_bytes <= info.lower_bound_bytes);
   float *values = sumi_data(p, x);
   for (int i = 0; i < 64 * 64; i++) values[i] = (float)(i % 17) / 4.0f;
   assert_ok(f.ctx, sumi_run(p));
@@ -217,6 +218,24 @@ static void results_take_over_memory_of_what_is_no_longer_read(void **state) {
   assert_ok(f.ctx, sumi_run(p));
   assert_memory_equal(once, sumi_data(p, t), 64 * 64 * sizeof *once); /* the input was not overwritten */
   free(once);
+  sumi_program_free(p);
+  end(&f);
+}
+
+/* What a program was asked for is no activation, but what lay in its place before is one. */
+static void outputs_are_told_from_activations(void **state) {
+  enum { PICTURE = 64 * 64 * sizeof(float), ROWS = 64 * sizeof(float) };
+  fixture f = begin(state);
+  sumi_tensor *x = sumi_input(f.g, "x", SUMI_F32, SUMI_SHAPE(64, 64));
+  sumi_tensor *asked[] = {sumi_sin(f.g, x), sumi_cos(f.g, x), sumi_exp(f.g, x)};
+  sumi_program *p = compile(&f, 3, asked, false);
+  assert_int_equal(sumi_program_describe(p).inner_bytes, 0);
+  assert_int_equal(sumi_program_describe(p).lower_bound_bytes, 3 * PICTURE);
+  sumi_program_free(p);
+  asked[2] = sumi_sub(f.g, asked[0], sumi_mean(f.g, asked[0], 1, (int[]){1}, true));
+  p = compile(&f, 1, &asked[2], false); /* over the sine's memory */
+  assert_true(sumi_program_describe(p).inner_bytes >= PICTURE);
+  assert_true(sumi_program_describe(p).inner_bytes <= PICTURE + 2 * ROWS);
   sumi_program_free(p);
   end(&f);
 }
@@ -476,6 +495,7 @@ int main(void) {
       cmocka_unit_test(constants_are_folded),
       cmocka_unit_test(random_numbers_follow_their_state),
       cmocka_unit_test(results_take_over_memory_of_what_is_no_longer_read),
+      cmocka_unit_test(outputs_are_told_from_activations),
       cmocka_unit_test(tensors_of_later_graphs_are_not_taken_for_a_port),
       cmocka_unit_test(equal_infinities_are_a_tie),
       cmocka_unit_test(a_run_allocates_nothing),

@@ -45,7 +45,7 @@ static double keep(const cli_report_file *report, const arguments *a, const sumi
                                                                           : 32,
                              .seconds = r->step_seconds,
                              .flops = r->program.flops,
-                             .activation_bytes = r->program.arena_bytes - r->gradient_bytes + r->program.scratch_bytes};
+                             .activation_bytes = r->program.inner_bytes + r->program.scratch_bytes};
   snprintf(what, sizeof what, a->shrink > 1 ? "train %s shrunk" : "train %s", a->network);
   snprintf(mode, sizeof mode, "%s%s", sumi_dtype_name(o->compute), o->recompute ? " recompute" : "");
   cli_report_row(report, &m);
@@ -66,11 +66,12 @@ static sumi_status measure(cli *c, const arguments *a, sumi_dtype compute, bool 
   sumi_train_unet_result r;
   const sumi_status status = sumi_train_benchmark_unet(c->context, &how, &r);
   if (status != SUMI_OK) return cli_report(c, status);
-  printf("%-4s  %-7s  %-9s  %9.3f  %9.3f  %9.3f  %8.1f  %6.0f%%  %8.1f  %11.1f  %9.1f  %10.1f  %.4f to %.4f\n",
+  printf("%-4s  %-7s  %-9s  %9.3f  %9.3f  %9.3f  %8.1f  %6.0f%%  %11.1f  %9.1f  %9.1f  %9.1f  %10.1f  %.4f to "
+         "%.4f\n",
          a->network, sumi_dtype_name(compute), recompute ? "on" : "off", r.step_seconds, r.cpu_seconds,
          r.optimizer_seconds, r.program.flops / r.step_seconds * 1e-9, 100.0 * keep(report, a, &how, &r),
-         (double)r.program.arena_bytes * 1e-6, (double)r.kept_bytes * 1e-6, (double)r.gradient_bytes * 1e-6,
-         (double)r.program.scratch_bytes * 1e-6, r.first_loss, r.last_loss);
+         (double)r.program.inner_bytes * 1e-6, (double)r.kept_bytes * 1e-6, (double)r.gradient_bytes * 1e-6,
+         (double)r.program.arena_bytes * 1e-6, (double)r.program.scratch_bytes * 1e-6, r.first_loss, r.last_loss);
   fflush(stdout);
   return SUMI_OK;
 }
@@ -87,9 +88,8 @@ static sumi_status run(cli *c, const void *arguments_, int operand_count, char *
   if (status != SUMI_OK) return status;
   printf("latents of %lldx%lld\n", (long long)a->side, (long long)a->side);
   printf(
-      "net   compute  recompute     s/step      cpu s    AdamW s   GFLOP/s  of peak  arena MB      kept MB  gradients  "
-      "scratch MB  "
-      "loss\n");
+      "net   compute  recompute     s/step      cpu s    AdamW s   GFLOP/s  of peak  activations    kept MB  gradients"
+      "   arena MB  scratch MB  loss\n");
   for (int k = 0; k < 2; k++)
     for (int again = 0; again < 2 && status == SUMI_OK; again++)
       if (chosen(a->compute, sumi_dtype_name(computes[k])) && chosen(a->recompute, again ? "on" : "off"))
@@ -103,8 +103,9 @@ const cli_command cli_bench_train_unet = {
     .summary = "seconds of a training step of a latent-diffusion U-Net",
     .details =
         "Whole steps, on noise that lies ready in memory: forward, backward, AdamW over f32 weights. Operations are\n"
-        "counted as the plain algorithms do them. The arena holds what the forward pass keeps for the backward one,\n"
-        "and at the end the gradients, often in the same place. What PyTorch does on the same machine is printed by "
+        "counted as the plain algorithms do them. `activations` is the most MB of values other than parameters'\n"
+        "gradients that are alive at once, `kept` what of them the forward pass keeps for the backward one. The arena\n"
+        "holds them and the gradients, often in the same place. What PyTorch does on the same machine is printed by\n"
         "tools/oracle/bench_train_unet.py.\n",
     .options = options,
     .option_count = sizeof options / sizeof *options,

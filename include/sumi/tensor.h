@@ -273,6 +273,7 @@ typedef struct sumi_program_info {
   int steps;                /* kernels in a run */
   size_t arena_bytes;       /* intermediate values, as placed */
   size_t lower_bound_bytes; /* the most that is alive at once, in the program's order */
+  size_t inner_bytes;       /* the same of what is no output, such as activations of a step that gives gradients */
   size_t scratch_bytes;     /* the largest workspace of a kernel, shared by all */
   size_t input_bytes;       /* inputs */
   /* Weights in the kernels' own layout, and weights and values made of them that runs read as they are. Programs over

@@ -178,7 +178,8 @@ typedef struct sumi_train_unet_result {
   double first_loss, last_loss; /* mean squared error against noise that stays the same, so that it falls */
   int64_t parameters;
   /* Of the program's arena: what is alive when the loss is known, to be read by the backward pass; and what the
-   * parameters' gradients take at the end. */
+   * parameters' gradients take at the end. The most that activations and their gradients take at any time is
+   * program.inner_bytes. */
   size_t kept_bytes, gradient_bytes;
   sumi_program_info program; /* that computes loss and gradients */
 } sumi_train_unet_result;

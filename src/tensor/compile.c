@@ -138,6 +138,29 @@ static void assign_buffers(sumi_program *p, const int *last) {
   }
 }
 
+/* The most that is alive at once of what nobody asked for. The memory of an output counts until the step that makes it,
+ * if that takes over another value's. */
+static sumi_status measure_inner(sumi_program *p, const int *last) {
+  sumi__buffer *inner = sumi__alloc_array(p->ctx, p->n_buffers, sizeof *inner);
+  if (!inner) return SUMI_NO_MEMORY;
+  memcpy(inner, p->buffers, p->n_buffers * sizeof *inner);
+  for (size_t s = 0; s < p->n_steps; s++) {
+    const sumi__node *n = p->steps[s].call.node;
+    for (int i = 0; i < n->n_outputs; i++) {
+      const sumi__value *v = sumi__value_of(p, n->outputs[i]);
+      if (v->place != SUMI__PLACE_ARENA || last[n->outputs[i]->id] != INT_MAX) continue;
+      sumi__buffer *b = &inner[v->buffer];
+      if (b->first == (int)s)
+        b->bytes = 0;
+      else
+        b->last = (int)s - 1;
+    }
+  }
+  const sumi_status status = sumi__most_alive(p->ctx, inner, p->n_buffers, (int)p->n_steps, &p->info.inner_bytes);
+  sumi__free(p->ctx, inner);
+  return status;
+}
+
 static sumi_status plan_memory(sumi_program *p) {
   sumi_status status = SUMI_OK;
   int *last = sumi__alloc_array(p->ctx, (size_t)p->g->n_tensors, sizeof *last);
@@ -150,6 +173,7 @@ static sumi_status plan_memory(sumi_program *p) {
   assign_buffers(p, last);
   SUMI_TRY(
       sumi__plan(p->ctx, p->buffers, p->n_buffers, (int)p->n_steps, &p->info.arena_bytes, &p->info.lower_bound_bytes));
+  SUMI_TRY(measure_inner(p, last));
 done:
   sumi__free(p->ctx, last);
   return status;

@@ -37,5 +37,7 @@ typedef struct sumi__buffer {
  * *lower_bound: the most bytes alive at one step, which no placing can go below. Offsets are multiples of 64. */
 sumi_status sumi__plan(sumi_context *ctx, sumi__buffer *buffers, size_t count, int n_steps, size_t *arena_bytes,
                        size_t *lower_bound);
+/* The most bytes alive at one step. Error: NO_MEMORY. */
+sumi_status sumi__most_alive(sumi_context *ctx, const sumi__buffer *buffers, size_t count, int n_steps, size_t *out);
 
 #endif

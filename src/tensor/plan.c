@@ -64,7 +64,9 @@ static size_t place_all(sumi__buffer *buffers, const order_key *order, size_t co
   return top;
 }
 
-static size_t most_alive(const sumi__buffer *buffers, size_t count, int n_steps, int64_t *change) {
+sumi_status sumi__most_alive(sumi_context *ctx, const sumi__buffer *buffers, size_t count, int n_steps, size_t *out) {
+  int64_t *change = sumi__alloc_array(ctx, (size_t)n_steps + 2, sizeof *change);
+  if (!change) return SUMI_NO_MEMORY;
   for (size_t i = 0; i < count; i++) {
     change[buffers[i].first] += (int64_t)buffers[i].bytes;
     change[buffers[i].last + 1] -= (int64_t)buffers[i].bytes;
@@ -74,7 +76,9 @@ static size_t most_alive(const sumi__buffer *buffers, size_t count, int n_steps,
     alive += change[s];
     if (alive > most) most = alive;
   }
-  return (size_t)most;
+  sumi__free(ctx, change);
+  *out = (size_t)most;
+  return SUMI_OK;
 }
 
 /* The buffers whose end is the arena's move to the front of the order, the others keep theirs. False if they are there
@@ -135,10 +139,9 @@ sumi_status sumi__plan(sumi_context *ctx, sumi__buffer *buffers, size_t count, i
   s.order = sumi__alloc_array(ctx, count, sizeof *s.order);
   s.best = sumi__alloc_array(ctx, count, sizeof *s.best);
   s.placed = sumi__alloc_array(ctx, count * 2, sizeof *s.placed);
-  int64_t *change = sumi__alloc_array(ctx, (size_t)n_steps + 2, sizeof *change);
-  if (!s.order || !s.best || !s.placed || !change) goto done;
+  if (!s.order || !s.best || !s.placed) goto done;
   SUMI_TRY(check_sizes(ctx, buffers, count));
-  *lower_bound = most_alive(buffers, count, n_steps, change);
+  SUMI_TRY(sumi__most_alive(ctx, buffers, count, n_steps, lower_bound));
   s.enough = *lower_bound + *lower_bound / 100;
   for (int heuristic = 0; heuristic < HEURISTICS; heuristic++) try_heuristic(&s, heuristic);
   for (size_t i = 0; i < count; i++) buffers[i].offset = s.best[i];
@@ -147,6 +150,5 @@ done:
   sumi__free(ctx, s.order);
   sumi__free(ctx, s.best);
   sumi__free(ctx, s.placed);
-  sumi__free(ctx, change);
   return status;
 }

@@ -178,13 +178,12 @@ done:
   return status;
 }
 
-/* The intermediate values that are alive when the loss, the program's first output, has been computed. */
+/* The intermediate values that are alive when the loss, the program's first output, is computed. */
 static size_t kept_bytes(const sumi_program *p, const sumi_tensor *loss) {
   size_t bytes = 0;
   int computed = 0;
   for (size_t i = 0; i < p->n_ports; i++)
-    for (size_t s = 0; s < p->n_steps && p->ports[i].theirs == loss; s++)
-      if (p->steps[s].call.node == p->ports[i].ours->node) computed = (int)s;
+    if (p->ports[i].theirs == loss) computed = p->buffers[sumi__root_of(p, p->ports[i].ours)->buffer].first;
   for (size_t i = 0; i < p->n_buffers; i++)
     if (p->buffers[i].first <= computed && p->buffers[i].last > computed) bytes += p->buffers[i].bytes;
   return bytes;
