@@ -3,8 +3,9 @@
 #
 #   bench/record.sh [FILE.csv]     (build/sumi, or with SUMI another; RUNS: how many runs medians are of, 3)
 #
-# `sumi plot speed bench/results.csv --only unet` draws speed against commits. Takes some five minutes on two cores, and
-# 5 GB of memory; the machine should have nothing else to do.
+# Each network in each type is a process of its own, so that resident_mb is its own peak. `sumi plot speed
+# bench/results.csv --only unet` draws speed against commits. Takes some ten minutes on two cores, and 6 GB of memory; the
+# machine should have nothing else to do.
 set -eu
 cd "$(dirname "$0")/.."
 sumi=${SUMI:-build/sumi}
@@ -13,8 +14,10 @@ keep="--record $file --commit $(git describe --always --dirty)"
 runs="-n ${RUNS:-3}"
 # shellcheck disable=SC2086
 {
-  for network in unet vae text; do "$sumi" bench $network --modes both $runs $keep; done
+  for network in unet vae text; do
+    for mode in f32 bf16; do "$sumi" bench $network --modes $mode $runs $keep; done
+  done
   "$sumi" bench train-digits -b 128 $keep
-  "$sumi" bench train-unet --compute both $runs $keep
+  for compute in f32 bf16; do "$sumi" bench train-unet --compute $compute $runs $keep; done
   "$sumi" bench ops $keep
 }

@@ -29,8 +29,8 @@ static bool should_stop(void *user) {
   return cli_interrupted();
 }
 
-static void report_step(const cli_report_file *report, int64_t batch, const char *compute, double flops,
-                        const sumi_train_benchmark_result *r) {
+static void report_step(const cli_report_file *report, const arguments *a, int64_t batch, const char *compute,
+                        double flops, const sumi_train_benchmark_result *r) {
   const cli_measurement m = {.what = "train digits",
                              .mode = compute,
                              .compute = strcmp(compute, "bf16") == 0 ? SUMI_BF16 : SUMI_F32,
@@ -38,7 +38,8 @@ static void report_step(const cli_report_file *report, int64_t batch, const char
                              .batch = batch,
                              .seconds = r->step_seconds,
                              .flops = flops,
-                             .activation_bytes = r->program.arena_bytes + r->program.scratch_bytes};
+                             .activation_bytes = r->program.arena_bytes + r->program.scratch_bytes,
+                             .alone = a->batch && strcmp(a->compute, "both") != 0};
   printf("%5lld  %-7s  %9.0f  %8.1f  %8.1f  %6.0f%%  %10.1f  %11.3f\n", (long long)batch, compute, r->images_per_second,
          r->step_seconds * 1e3, flops / r->step_seconds * 1e-9, cli_report_share(report, &m) * 100.0,
          (double)r->program.arena_bytes * 1e-6, (double)r->program.arena_bytes / (double)r->program.lower_bound_bytes);
@@ -60,7 +61,7 @@ static sumi_status measure(const cli *c, const arguments *a, const cli_report_fi
   if (status == SUMI_OK) status = sumi_train_benchmark(c->context, config, &how, &r);
   if (status == SUMI_OK) {
     const double flops = r.program.flops * (double)batch / (double)(a->micro_batch ? a->micro_batch : batch);
-    report_step(report, batch, compute, flops, &r);
+    report_step(report, a, batch, compute, flops, &r);
   }
   sumi_train_config_free(config);
   return cli_report(c, status);

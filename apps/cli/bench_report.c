@@ -64,7 +64,7 @@ void cli_report_row(const cli_report_file *r, const cli_measurement *m) {
   cell(f, "%.4g", m->bytes / m->seconds * 1e-9);
   cell(f, "%.3f", cli_report_share(r, m));
   cell(f, "%.1f", (double)m->activation_bytes * 1e-6);
-  cell(f, "%.0f", known ? (double)usage.ru_maxrss * 1024e-6 : 0.0);
+  cell(f, "%.0f", known && m->alone ? (double)usage.ru_maxrss * 1024e-6 : 0.0);
   fputc('\n', f);
 }
 

@@ -33,6 +33,7 @@ typedef struct cli_measurement {
   double seconds;      /* the median */
   double flops, bytes; /* in that time */
   size_t activation_bytes;
+  bool alone; /* nothing else has been measured before, so that the process's peak of memory belongs to this */
 } cli_measurement;
 
 /* Measures the machine, says what it can do, and opens the file. Errors: INVALID (commit), IO, FORMAT (another kind of

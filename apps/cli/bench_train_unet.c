@@ -45,7 +45,8 @@ static double keep(const cli_report_file *report, const arguments *a, const sumi
                                                                           : 32,
                              .seconds = r->step_seconds,
                              .flops = r->program.flops,
-                             .activation_bytes = r->program.inner_bytes + r->program.scratch_bytes};
+                             .activation_bytes = r->program.inner_bytes + r->program.scratch_bytes,
+                             .alone = strcmp(a->compute, "both") != 0 && strcmp(a->recompute, "both") != 0};
   snprintf(what, sizeof what, a->shrink > 1 ? "train %s shrunk" : "train %s", a->network);
   snprintf(mode, sizeof mode, "%s%s", sumi_dtype_name(o->compute), o->recompute ? " recompute" : "");
   cli_report_row(report, &m);

@@ -35,16 +35,6 @@ typedef struct sumi_bench_mode {
   sumi_winograd winograd;
 } sumi_bench_mode;
 
-typedef struct sumi_bench_options {
-  sumi_bench_network network;
-  int64_t side;  /* of a picture in pixels, a multiple of 8; 0 means 512 */
-  int64_t batch; /* pictures; 0 means 1 */
-  int runs;      /* of each mode, after one that does not count; 0 means 3 */
-  int shrink;    /* divides all widths and the norms' groups: 1 (or 0), 2, 4 or 8; for tests */
-  void *user;
-  bool (*should_stop)(void *user); /* asked between runs; may be NULL */
-} sumi_bench_options;
-
 typedef struct sumi_bench_result {
   double median_seconds, best_seconds;
   double compile_seconds;
@@ -53,9 +43,22 @@ typedef struct sumi_bench_result {
   sumi_program_info program;
 } sumi_bench_result;
 
-/* Measures the network in each mode; results[i] is that of modes[i]. The same weights and inputs serve all. In a
- * profile (sumi/profile.h) each mode is a program of its own, without the run that does not count. Errors: INVALID
- * (options), NO_MEMORY, CANCELLED (should_stop). */
+typedef struct sumi_bench_options {
+  sumi_bench_network network;
+  int64_t side;  /* of a picture in pixels, a multiple of 8; 0 means 512 */
+  int64_t batch; /* pictures; 0 means 1 */
+  int runs;      /* of each mode, after one that does not count; 0 means 3 */
+  int shrink;    /* divides all widths and the norms' groups: 1 (or 0), 2, 4 or 8; for tests */
+  void *user;
+  bool (*should_stop)(void *user); /* asked between runs; may be NULL */
+  /* Called when the mode modes[i] has been measured; may be NULL. */
+  void (*measured)(void *user, int i, const sumi_bench_result *result);
+} sumi_bench_options;
+
+/* Measures the network in each mode; results[i] is that of modes[i]. The same weights, lent in f16 as by a checkpoint,
+ * and inputs serve all; beside what the programs keep, they take some 100 MB at most. In a profile (sumi/profile.h)
+ * each mode is a program of its own, without the run that does not count. Errors: INVALID (options), NO_MEMORY,
+ * CANCELLED (should_stop). */
 SUMI_API sumi_status sumi_bench_networks(sumi_context *ctx, const sumi_bench_options *options, int n,
                                          const sumi_bench_mode *modes, sumi_bench_result *results);
 

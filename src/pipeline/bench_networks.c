@@ -4,6 +4,7 @@
 #include "models/autoencoder_kl.h"
 #include "models/clip_text.h"
 #include "models/unet2d_condition.h"
+#include "pipeline/random_weights.h"
 #include "tensor/profile.h"
 
 #include <math.h>
@@ -32,8 +33,7 @@ typedef struct bench {
   sumi_context *ctx;
   const sumi_bench_options *options;
   sumi_backend *backend;
-  sumi_weights *weights; /* made by the first mode's build */
-  sumi__rng rng;
+  sumi__random_weights random;
   float *first, *other; /* results of the first mode and of another */
 } bench;
 
@@ -81,8 +81,7 @@ static sumi_status build(bench *b, sumi_dtype compute, network *n) {
   sumi_status status = SUMI_OK;
   SUMI_TRY(sumi_graph_create(b->ctx, &n->g));
   sumi_graph_set_compute(n->g, compute);
-  sumi__nn nn = sumi__nn_root(n->g, b->weights);
-  nn.init = &b->rng;
+  const sumi__nn nn = sumi__nn_root(n->g, b->random.weights);
   switch (b->options->network) {
   case SUMI_BENCH_UNET: build_unet(b, &nn, n, compute); break;
   case SUMI_BENCH_VAE: build_vae(b, &nn, n); break;
@@ -90,6 +89,14 @@ static sumi_status build(bench *b, sumi_dtype compute, network *n) {
   }
   SUMI_TRY(sumi_graph_status(n->g));
 done:
+  return status;
+}
+
+static sumi_status make_weights(bench *b) {
+  network sketch = {0};
+  sumi_status status = build(b, SUMI_F32, &sketch);
+  if (status == SUMI_OK) status = sumi__random_weights_make(b->ctx, sketch.g, &b->random);
+  sumi_graph_free(sketch.g);
   return status;
 }
 
@@ -211,13 +218,15 @@ sumi_status sumi_bench_networks(sumi_context *ctx, const sumi_bench_options *opt
   memset(results, 0, (size_t)n * sizeof *results);
   SUMI_TRY(check(ctx, options, n, modes));
   SUMI_TRY(sumi_backend_cpu(ctx, &b.backend));
-  SUMI_TRY(sumi_weights_create(ctx, &b.weights));
-  sumi__rng_seed(&b.rng, 1);
-  for (int i = 0; i < n; i++) SUMI_TRY(measure(&b, &modes[i], &results[i]));
+  SUMI_TRY(make_weights(&b));
+  for (int i = 0; i < n; i++) {
+    SUMI_TRY(measure(&b, &modes[i], &results[i]));
+    if (options->measured) options->measured(options->user, i, &results[i]);
+  }
 done:
   sumi__free(ctx, b.first);
   sumi__free(ctx, b.other);
-  sumi_weights_free(b.weights);
+  sumi__random_weights_free(&b.random);
   sumi_backend_free(b.backend);
   return status;
 }

@@ -14,6 +14,7 @@ list(APPEND SUMI_SOURCES
   src/pipeline/judge.c
   src/pipeline/memory.c
   src/pipeline/noise.c
+  src/pipeline/random_weights.c
   src/pipeline/session.c
   src/pipeline/start.c
   src/pipeline/text_runner.c
