@@ -93,6 +93,8 @@ if [ -w /dev/full ]; then
 fi
 
 expect 0 'text attention 2x77 by 77' bench ops --only 'text attention' --seconds 0.001 --record ops.csv --commit abc
+expect 0 '12x12x64->128, weight gradient' bench ops --only '12x12x64->128, weight gradient' --seconds 0.001
+expect 0 'layer_norm 2048x320, gradient' bench ops --only 'layer_norm 2048x320, grad' --seconds 0.001 --profile
 for network in unet vae text; do
   expect 0 'bf16  fast' bench $network --shrink 8 --side 64 -n 1 --modes all --record ops.csv --commit abd
 done

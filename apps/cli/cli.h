@@ -75,6 +75,7 @@ struct cli {
   const char *isa;     /* or NULL */
   const char *winograd;
   bool quiet, profile;
+  sumi_profile *account; /* of --profile, or NULL */
 };
 
 /* Prints "sumi COMMAND: ..." on stderr as one line and returns the code. */

@@ -173,11 +173,10 @@ static sumi_status run_command(cli *c, const cli_command *command, const void *a
   if (status != SUMI_OK)
     return cli_fail(c, status, "cannot start with --threads %lld%s%s: %s", (long long)c->threads,
                     c->isa ? " --isa " : "", c->isa ? c->isa : "", sumi_status_text(status));
-  sumi_profile *profile = NULL;
-  if (c->profile) status = cli_report(c, sumi_profile_create(c->context, &profile));
+  if (c->profile) status = cli_report(c, sumi_profile_create(c->context, &c->account));
   if (status == SUMI_OK) status = command->run(c, arguments, operand_count, operands);
-  if (profile) print_profile(c, profile);
-  sumi_profile_free(profile);
+  if (c->account) print_profile(c, c->account);
+  sumi_profile_free(c->account);
   sumi_context_free(c->context);
   return status;
 }
