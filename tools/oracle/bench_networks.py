@@ -2,10 +2,10 @@
 """PyTorch's side of `sumi bench unet`, `vae` and `text`: Stable Diffusion 1.5's networks with random weights.
 
 Usage: python tools/oracle/bench_networks.py [unet|vae|text ...] [--threads N] [--runs N] [--side N] [--dtype f32|bf16]
-                                             [--compile]            (needs torch, diffusers and transformers)
+                                             [--ways usual,last,compiled]    (needs torch, diffusers and transformers)
 
-Each network in each type, with PyTorch's usual layout and with channels last; with --compile, through torch.compile as
-well. The median of the runs after one that warms up. The U-Net sees two latents, the text encoder two prompts, as with
+Each network in each type and way: with PyTorch's usual layout, with channels last, and with channels last through
+torch.compile (the text encoder, which has no pictures, always in the usual layout). The median of the runs after one that warms up. The U-Net sees two latents, the text encoder two prompts, as with
 guidance. bench/compare.sh runs this beside sumi.
 """
 
@@ -56,6 +56,11 @@ def text(dtype, side):
 
 NETWORKS = {"unet": unet, "vae": vae, "text": text}
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
+WAYS = {
+    "usual": ("usual", torch.contiguous_format, False),
+    "last": ("channels last", torch.channels_last, False),
+    "compiled": ("channels last, compiled", torch.channels_last, True),
+}
 
 
 def seconds(run, runs):
@@ -70,14 +75,15 @@ def seconds(run, runs):
 def measure(name, dtype, options):
     net, x, run = NETWORKS[name](DTYPES[dtype], options.side)
     net = net.to(DTYPES[dtype]).eval()
-    ways = [("usual", torch.contiguous_format, False), ("channels last", torch.channels_last, False)]
-    if options.compile:
-        ways.append(("channels last, compiled", torch.channels_last, True))
-    for label, layout, compiled in ways:
-        if name == "text" and layout != torch.contiguous_format:
+    for way in options.ways.split(","):
+        if way not in WAYS:
+            raise SystemExit(f"there is no way {way}: {', '.join(WAYS)}")
+        label, layout, compiled = WAYS[way]
+        if name == "text" and way == "last":
             continue
-        net = net.to(memory_format=layout)
-        x = x.to(memory_format=layout) if x.dim() == 4 else x
+        if name != "text":
+            net = net.to(memory_format=layout)
+            x = x.to(memory_format=layout)
         called = torch.compile(net) if compiled else net
         with torch.inference_mode():
             took = seconds(lambda: run(called, x), options.runs)
@@ -91,7 +97,7 @@ def main():
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--side", type=int, default=512)
     parser.add_argument("--dtype", choices=list(DTYPES), action="append")
-    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--ways", default="usual,last")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     print(f"PyTorch {torch.__version__}, {options.threads} threads, {options.side}x{options.side}")
