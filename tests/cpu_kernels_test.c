@@ -221,6 +221,37 @@ static void test_sharp_attention(void **state) {
   }
 }
 
+/* Heads as wide as those of Stable Diffusion and of its autoencoder, and one beyond: more keys than the narrower tile
+ * of wide heads has, and than a gradient's. */
+typedef struct wide {
+  sumi_dtype dtype;
+  int64_t width;
+} wide;
+
+static void build_wide_attention(compare_graph *c, const void *arg) {
+  const wide *w = arg;
+  const int64_t heads = w->width < 200 ? 2 : 1, queries = 21, keys = c->seed == 2 ? queries : 230;
+  sumi_tensor *q = compare_input(c, w->dtype, SUMI_SHAPE(1, queries, heads, w->width), 1.0f, 0.1f), *mask = NULL;
+  sumi_tensor *k = compare_input(c, w->dtype, SUMI_SHAPE(1, keys, heads, w->width), 1.0f, 0.0f);
+  sumi_tensor *v = compare_input(c, w->dtype, SUMI_SHAPE(1, keys, heads, w->width), 1.0f, 0.5f);
+  if (c->seed == 3) mask = compare_input(c, SUMI_F32, SUMI_SHAPE(1, 1, queries, keys), 2.0f, -1.0f);
+  sumi_graph_set_compute(c->g, w->dtype);
+  sumi_tensor *y = sumi_attention(c->g, q, k, v, mask, 0.0f, c->seed == 2), *inputs[3] = {q, k, v}, *dx[3];
+  c->outputs[c->n_outputs++] = y;
+  sumi_grad(c->g, sumi_sum_all(c->g, sumi_sin(c->g, sumi_cast(c->g, y, SUMI_F32))), 3, inputs, dx);
+  for (int i = 0; i < 3; i++) c->outputs[c->n_outputs++] = dx[i];
+}
+
+static void test_wide_attention(void **state) {
+  static const int64_t widths[] = {80, 160, 200, 512};
+  (void)state;
+  for (size_t i = 0; i < sizeof widths / sizeof *widths; i++)
+    for (uint32_t seed = 1; seed <= 3; seed++) {
+      compare_all("wide attention", seed, build_wide_attention, &(wide){SUMI_F32, widths[i]}, 1e-4, 2e-5);
+      compare_all("wide attention, bf16", seed, build_wide_attention, &(wide){SUMI_BF16, widths[i]}, 0.05, 0x1p-6);
+    }
+}
+
 /* ---- Pictures ---- */
 
 static void build_pictures(compare_graph *c, const void *arg) {
@@ -276,9 +307,9 @@ static void test_random(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_movement),        cmocka_unit_test(test_rows),     cmocka_unit_test(test_attention),
-      cmocka_unit_test(test_sharp_attention), cmocka_unit_test(test_pictures), cmocka_unit_test(test_random),
-      cmocka_unit_test(test_reductions),
+      cmocka_unit_test(test_movement),        cmocka_unit_test(test_rows),           cmocka_unit_test(test_attention),
+      cmocka_unit_test(test_sharp_attention), cmocka_unit_test(test_wide_attention), cmocka_unit_test(test_pictures),
+      cmocka_unit_test(test_random),          cmocka_unit_test(test_reductions),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
