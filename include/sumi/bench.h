@@ -9,8 +9,10 @@ extern "C" {
 #endif
 
 typedef struct sumi_machine {
-  double f32_flops;  /* operations a second of multiply-adds on f32 vectors, a multiply-add being two */
-  double bf16_flops; /* of bf16 products summed in f32, with the processor's instruction for that; else f32_flops */
+  double f32_flops; /* operations a second of multiply-adds on f32 vectors, a multiply-add being two */
+  /* Of bf16 products summed in f32, with the processor's instruction for that; or those of a large product by oneDNN,
+   * if they are more, as where it multiplies tiles (AMX). Without such an instruction f32_flops. */
+  double bf16_flops;
   double bytes_per_second; /* read from and written to memory beyond the caches */
   int threads;
   const char *isa; /* the instruction set that kernels use, "avx512" say; lent for ever */

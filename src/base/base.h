@@ -20,6 +20,7 @@ struct sumi_context {
   sumi_context_options options;
   int threads;
   sumi__isa isa;         /* the highest that kernels may use */
+  bool tiles;            /* libraries may multiply bf16 by tiles (sumi__isa_has_tiles) */
   sumi_profile *profile; /* that programs compiled from now on add their times to, or NULL */
 };
 

@@ -34,6 +34,7 @@ sumi_status sumi_context_create(const sumi_context_options *options, sumi_contex
   ctx->options = chosen;
   ctx->options.max_isa = NULL; /* the caller's string is not ours to keep */
   ctx->isa = isa;
+  ctx->tiles = isa == SUMI__ISA_AVX512_BF16 && sumi__isa_has_tiles();
   ctx->threads = chosen.threads ? chosen.threads : sumi__processor_count();
   *out = ctx;
   return SUMI_OK;

@@ -39,6 +39,21 @@ sumi__isa sumi__isa_detect(void) {
 #endif
 }
 
+/* Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, "Programming with Intel AMX": CPUID 7.0 EDX
+ * bits 22 (amx-bf16) and 24 (amx-tile); in XCR0 bits 17 and 18, which say that tiles are saved when threads switch. */
+bool sumi__isa_has_tiles(void) {
+#if defined(__x86_64__) && defined(__GNUC__)
+  enum { AMX = 1 << 22 | 1 << 24, KEPT = 3 << 17 };
+  unsigned a, b, c, d, low, high;
+  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE)) return false;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & AMX) != AMX) return false;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (low & KEPT) == KEPT;
+#else
+  return false;
+#endif
+}
+
 bool sumi__isa_choose(const char *max_name, sumi__isa *out) {
   const sumi__isa best = sumi__isa_detect();
   *out = best;

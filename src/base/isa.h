@@ -25,6 +25,10 @@ sumi__isa sumi__isa_detect(void);
  * it. */
 bool sumi__isa_choose(const char *max_name, sumi__isa *out);
 
+/* Whether the processor multiplies tiles of bf16 (AMX), and the system keeps them: libraries may then, at many times
+ * the rate of vectors. No kernel of ours does. */
+bool sumi__isa_has_tiles(void);
+
 /* The processor's name for itself, without commas and spaces around it; "unknown" where it has none. */
 void sumi__cpu_name(char name[64]);
 

@@ -53,6 +53,7 @@ static sumi__winograd geometry(const sumi__prep *prep, int side, bool pairs, boo
   /* An odd number of cache lines more than the data, so that the positions of a tile fall into different sets. */
   p.a_position = up(p.block * p.units, 16) | 16;
   p.c_position = up(p.segment * PANEL, 16) | 16;
+  p.direct_tiles = prep->ctx->tiles;
   return p;
 }
 
@@ -69,9 +70,11 @@ static size_t filter_bytes(const sumi__winograd *p) {
 }
 
 /* The cost of a convolution in multiply-adds of vectors, as many as a core does in a cycle. It depends on the layer and
- * the instruction set alone, so that every run chooses the same. */
+ * the instruction set alone, so that every run chooses the same. The plain algorithm is oneDNN's: where it has tiles,
+ * it multiplies 16 vectors of pairs at once, half of which are counted on, since tiles have to be filled. */
 static double cost_direct(const sumi__winograd *p, bool bf16) {
-  return 9.0 * (double)(p->n * p->oh * p->ow * p->i * p->o) / (double)(p->vector * (bf16 ? 2 : 1)) / 0.95;
+  const double rate = (double)p->vector * (bf16 ? p->direct_tiles ? 16.0 : 2.0 : 1.0);
+  return 9.0 * (double)(p->n * p->oh * p->ow * p->i * p->o) / rate / 0.95;
 }
 
 /* Filters that stay packed have their price: memory. Others are transformed in each run. */

@@ -35,6 +35,7 @@ typedef struct sumi__winograd {
   int64_t block;                   /* tiles that are transformed at once */
   int64_t segment;                 /* tiles whose sums a thread has at once */
   int64_t a_position, c_position;  /* units from one position of the tile to the next: of pixels, of sums */
+  bool direct_tiles;               /* the plain algorithm multiplies bf16 by tiles of the processor's */
 } sumi__winograd;
 
 /* One run. Filters are packed: for each position, panels of columns. */
