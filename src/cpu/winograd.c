@@ -196,4 +196,4 @@ const sumi__kernel sumi__cpu_conv2d = {.supports = supports,
 const sumi__kernel sumi__cpu_conv2d_input_grad_winograd = {
     .supports = supports, .prepare = prepare_input_grad, .pack = pack, .run = run, .destroy = destroy};
 const sumi__kernel sumi__cpu_conv2d_upsampled = {
-    .prepare = prepare_upsampled, .pack = pack, .run = run, .destroy = destroy};
+    .prepare = prepare_upsampled, .pack = pack, .pack_lent = pack_lent, .run = run, .destroy = destroy};

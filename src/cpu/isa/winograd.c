@@ -118,16 +118,16 @@ void SUMI__ISA_NAME(sumi__cpu_winograd_pack)(void *packing, int64_t begin, int64
 }
 
 /* What a filter of V output channels becomes, out of their 9 taps. */
-ALWAYS_INLINE void lanes_filter(const vf *taps, vf *x, int m) {
+ALWAYS_INLINE void lanes_filter(const vf *taps, vf *x, int side) {
   for (int h = 0; h < 3; h++) {
     for (int w = 0; w < 3; w++) x[h * SIDE + w] = taps[h * 3 + w];
-    transform_filter(x + h * SIDE, 1, m);
+    filter_of(x + h * SIDE, 1, side);
   }
-  for (int w = 0; w < m + 2; w++) transform_filter(x + w, SIDE, m);
+  for (int w = 0; w < side; w++) filter_of(x + w, SIDE, side);
 }
 
 /* V output channels from `o` by `channels` input channels from `channel`. */
-ALWAYS_INLINE void pack_lanes(const sumi__winograd_lent *k, int64_t o, int64_t channel, int64_t channels, int m,
+ALWAYS_INLINE void pack_lanes(const sumi__winograd_lent *k, int64_t o, int64_t channel, int64_t channels, int side,
                               bool pairs) {
   const sumi__winograd *p = k->p;
   const int64_t panel = o / PANEL_COLUMNS * PANEL_COLUMNS, row = panel_vectors(p->columns, panel) * V;
@@ -138,10 +138,10 @@ ALWAYS_INLINE void pack_lanes(const sumi__winograd_lent *k, int64_t o, int64_t c
     for (int64_t i = 0; i < channels * 9; i++) lanes[i] = vfrom_bf16(vto_bf16(lanes[i]));
   for (int64_t c = 0; c < channels; c += part) {
     float *to = k->packed + panel * p->units + (channel + c) / part * row + (o - panel);
-    lanes_filter(lanes + c * 9, low, m);
-    if (pairs) lanes_filter(lanes + (c + 1) * 9, high, m);
-    for (int f = 0; f < (m + 2) * (m + 2); f++, to += p->units * p->columns) {
-      const int at = f / (m + 2) * SIDE + f % (m + 2);
+    lanes_filter(lanes + c * 9, low, side);
+    if (pairs) lanes_filter(lanes + (c + 1) * 9, high, side);
+    for (int f = 0; f < side * side; f++, to += p->units * p->columns) {
+      const int at = f / side * SIDE + f % side;
       vstore(to, pairs ? mix_pairs(low[at], high[at]) : low[at]);
     }
   }
@@ -158,11 +158,13 @@ void SUMI__ISA_NAME(sumi__cpu_winograd_pack_lent)(void *packing, int64_t begin, 
     const int64_t n = sumi__min_i64(SUMI__WINOGRAD_LENT, all - c);
     for (int64_t o = panel; o < sumi__min_i64(panel + PANEL_COLUMNS, p->columns); o += V) {
 #if defined(SUMI__SIMD_PAIRS)
-      if (p->pairs && p->m == 2) pack_lanes(k, o, c, n, 2, true);
-      if (p->pairs && p->m == 4) pack_lanes(k, o, c, n, 4, true);
+      if (p->pairs && p->side == 3) pack_lanes(k, o, c, n, 3, true);
+      if (p->pairs && p->side == 4) pack_lanes(k, o, c, n, 4, true);
+      if (p->pairs && p->side == 6) pack_lanes(k, o, c, n, 6, true);
 #endif
-      if (!p->pairs && p->m == 2) pack_lanes(k, o, c, n, 2, false);
-      if (!p->pairs && p->m == 4) pack_lanes(k, o, c, n, 4, false);
+      if (!p->pairs && p->side == 3) pack_lanes(k, o, c, n, 3, false);
+      if (!p->pairs && p->side == 4) pack_lanes(k, o, c, n, 4, false);
+      if (!p->pairs && p->side == 6) pack_lanes(k, o, c, n, 6, false);
     }
   }
 }
