@@ -216,6 +216,21 @@ static void differentiate(random_graph *r, sumi_tensor *y) { /* of a sum in whic
 static void upsampled_with_gradient(random_graph *r) {
   differentiate(r, convolution(r, sumi_upsample_nearest(r->g, picture(r), 2, 2), 1));
 }
+static sumi_tensor *gated(random_graph *r, sumi_tensor *y) { return sumi_geglu(r->g, y); }
+static void product_and_geglu(random_graph *r) { output(r, gated(r, product(r, 1.0f))); }
+static void product_and_geglu_asked_for(random_graph *r) {
+  sumi_tensor *y = product(r, 1.0f);
+  output(r, y);
+  output(r, gated(r, y));
+}
+static void product_and_geglu_otherwise(random_graph *r) { /* of other halves than the product's; read twice */
+  output(r, gated(r, sumi_reshape(r->g, product(r, 1.0f), SUMI_SHAPE(12, 4))));
+  sumi_tensor *y = product(r, 2.0f);
+  output(r, gated(r, y));
+  output(r, sumi_softmax(r->g, y, -1));
+}
+static void product_and_geglu_with_gradient(random_graph *r) { differentiate(r, gated(r, product(r, 1.0f))); }
+
 static const chosen graphs[] = {
     {"straight", straight, 1},
     {"diamond", diamond, 1},
@@ -246,6 +261,10 @@ static const chosen graphs[] = {
     {"upsampled, and asked for", upsampled_asked_for, 2},
     {"upsampled otherwise", upsampled_otherwise, 7},
     {"upsampled, with a gradient", upsampled_with_gradient, 0},
+    {"a product and geglu", product_and_geglu, 1},
+    {"a product and geglu, asked for", product_and_geglu_asked_for, 2},
+    {"a product and geglu otherwise", product_and_geglu_otherwise, 5},
+    {"a product and geglu, with a gradient", product_and_geglu_with_gradient, 0},
 };
 
 static void chosen_graphs(void **state) {
@@ -285,7 +304,7 @@ static void absorbed_by_reference(void **state) {
   static const struct {
     void (*build)(random_graph *r);
     const char *op;
-  } made[] = {{upsampled, "conv2d_upsampled"}};
+  } made[] = {{upsampled, "conv2d_upsampled"}, {product_and_geglu, "matmul_geglu"}};
   sumi_context *ctx = *state;
   sumi_backend bare = {.ctx = ctx, .name = "bare", .kernels = no_kernels, .fuses = true};
   for (size_t i = 0; i < sizeof made / sizeof *made; i++) {

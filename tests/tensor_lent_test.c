@@ -159,6 +159,7 @@ static void programs_share_what_is_packed(void **state) {
 typedef struct layer {
   int rows, channels, side, stride; /* of the kernel; 0: a matrix */
   int pixels;                       /* along each side of the input */
+  bool more;                        /* a picture is upsampled before; of a product there is a geglu */
 } layer;
 
 enum { MOST_VALUES = 96 * 40 * 9, MOST_RESULTS = 96 * 24 * 24 };
@@ -213,8 +214,10 @@ static void run_layer(sumi_context *ctx, const layer *l, const uint8_t *bytes, s
   sumi_graph_set_compute(g, compute);
   sumi_tensor *in = sumi_input(
       g, "x", SUMI_F32, side ? SUMI_SHAPE(1, pixels, pixels, l->channels) : SUMI_SHAPE(pixels * pixels, l->channels));
-  sumi_tensor *weight = sumi_param(g, w, "w");
-  sumi_tensor *y = side ? sumi_conv2d(g, in, weight, NULL, &how) : sumi_linear(g, in, weight, NULL);
+  sumi_tensor *weight = sumi_param(g, w, "w"), *a = in;
+  if (side && l->more) a = sumi_upsample_nearest(g, sumi_cast(g, in, compute), 2, 2);
+  sumi_tensor *y = side ? sumi_conv2d(g, a, weight, NULL, &how) : sumi_linear(g, a, weight, NULL);
+  if (!side && l->more) y = sumi_geglu(g, y);
   y = sumi_cast(g, y, SUMI_F32);
   assert_int_equal(sumi_compile(backend, g, 1, &y, &(sumi_compile_options){.frozen = true}, &p), SUMI_OK);
   for (int64_t i = 0; i < pixels * pixels * l->channels; i++) x[i] = (float)(i * 37 % 101) / 50.0f - 1.0f;
@@ -230,8 +233,10 @@ static void run_layer(sumi_context *ctx, const layer *l, const uint8_t *bytes, s
 /* Layouts of oneDNN's and of Winograd's, sizes that fill no vector or block, and every type, instruction set by
  * instruction set: to the bit what a copy gives that was converted and reordered before it was packed. */
 static void any_layer_comes_straight_from_the_file(void **state) {
-  static const layer layers[] = {{33, 20, 3, 1, 24}, {96, 40, 3, 1, 8}, {64, 32, 3, 2, 12}, {70, 36, 1, 1, 9},
-                                 {20, 10, 5, 1, 9},  {5, 3, 3, 1, 16},  {96, 72, 0, 0, 7},  {50, 33, 0, 0, 9}};
+  static const layer layers[] = {{33, 20, 3, 1, 24, false}, {96, 40, 3, 1, 8, false}, {64, 32, 3, 2, 12, false},
+                                 {70, 36, 1, 1, 9, false},  {20, 10, 5, 1, 9, false}, {5, 3, 3, 1, 16, false},
+                                 {96, 72, 0, 0, 7, false},  {50, 33, 0, 0, 9, false}, {33, 20, 3, 1, 12, true},
+                                 {96, 40, 3, 1, 5, true},   {96, 72, 0, 0, 7, true},  {50, 33, 0, 0, 9, true}};
   static const struct {
     const char *isa;
     sumi_winograd winograd;

@@ -18,6 +18,7 @@ static const struct {
 #include "ops/ops.def"
     {&sumi__op_conv2d_upsampled, {&sumi__cpu_conv2d_upsampled, NULL, NULL, NULL}},
     {&sumi__op_load, {&sumi__cpu_load, NULL, NULL, NULL}},
+    {&sumi__op_matmul_geglu, {&sumi__cpu_matmul_geglu, NULL, NULL, NULL}},
     {&sumi__op_fused, {&sumi__cpu_fused, NULL, NULL, NULL}},
     {NULL, {NULL, NULL, NULL, NULL}},
 };

@@ -22,6 +22,6 @@
 #undef SUMI_CPU_KERNEL_3
 #undef SUMI_CPU_KERNEL_4
 
-extern const sumi__kernel sumi__cpu_conv2d_upsampled, sumi__cpu_fused, sumi__cpu_load;
+extern const sumi__kernel sumi__cpu_conv2d_upsampled, sumi__cpu_fused, sumi__cpu_load, sumi__cpu_matmul_geglu;
 
 #endif

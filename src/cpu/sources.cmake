@@ -11,6 +11,7 @@ list(APPEND SUMI_SOURCES
   src/cpu/load.c
   src/cpu/machine.c
   src/cpu/matmul.c
+  src/cpu/matmul_geglu.c
   src/cpu/movement.c
   src/cpu/onednn.c
   src/cpu/pictures.c

@@ -12,7 +12,7 @@
 #undef SUMI_ELEMENTWISE
 
 /* Those that the compiler alone makes; backends have a kernel for each. */
-extern const sumi__op sumi__op_conv2d_upsampled;
+extern const sumi__op sumi__op_conv2d_upsampled, sumi__op_matmul_geglu;
 
 /* ---- For shape rules (src/ops/check.c); `what` names the input in the message ---- */
 

@@ -35,6 +35,7 @@ list(APPEND SUMI_SOURCES
   src/ops/log.c
   src/ops/log_softmax.c
   src/ops/matmul.c
+  src/ops/matmul_geglu.c
   src/ops/max.c
   src/ops/max_pool2d.c
   src/ops/max_pool2d_grad.c
