@@ -62,24 +62,25 @@ static const struct {
   const char *golden, *sampler, *schedule;
   sumi_spacing spacing;
   bool quarters; /* a callback for each of diffusers' steps */
+  double errors; /* what it makes of rounding to bf16, against the others; 0: as much */
 } runs[] = {
-    {"ddpm", "ddpm", NULL, SUMI_SPACING_DEFAULT, true},
-    {"ddim", "ddim", NULL, SUMI_SPACING_DEFAULT, true},
-    {"pndm", "pndm", NULL, SUMI_SPACING_DEFAULT, false},
-    {"euler", "euler", NULL, SUMI_SPACING_LINSPACE, true},
-    {"euler-trailing", "euler", NULL, SUMI_SPACING_TRAILING, true},
-    {"euler-karras", "euler", "karras", SUMI_SPACING_LINSPACE, true},
-    {"euler-ancestral", "euler-ancestral", NULL, SUMI_SPACING_LINSPACE, true},
-    {"heun", "heun", NULL, SUMI_SPACING_LINSPACE, false},
-    {"dpm2", "dpm2", NULL, SUMI_SPACING_LINSPACE, false},
-    {"dpm2-ancestral", "dpm2-ancestral", NULL, SUMI_SPACING_LINSPACE, false},
-    {"lms", "lms", NULL, SUMI_SPACING_LINSPACE, true},
-    {"dpmpp-2m", "dpmpp-2m", NULL, SUMI_SPACING_LINSPACE, true},
-    {"dpmpp-2m-karras", "DPM++ 2M Karras", NULL, SUMI_SPACING_LINSPACE, true},
-    {"dpmpp-2m-sde", "dpmpp-2m-sde", NULL, SUMI_SPACING_LINSPACE, true},
-    {"deis", "deis", NULL, SUMI_SPACING_LINSPACE, true},
-    {"unipc", "unipc", NULL, SUMI_SPACING_LINSPACE, true},
-    {"lcm", "lcm", NULL, SUMI_SPACING_DEFAULT, false},
+    {"ddpm", "ddpm", NULL, SUMI_SPACING_DEFAULT, true, 0},
+    {"ddim", "ddim", NULL, SUMI_SPACING_DEFAULT, true, 0},
+    {"pndm", "pndm", NULL, SUMI_SPACING_DEFAULT, false, 0},
+    {"euler", "euler", NULL, SUMI_SPACING_LINSPACE, true, 0},
+    {"euler-trailing", "euler", NULL, SUMI_SPACING_TRAILING, true, 0},
+    {"euler-karras", "euler", "karras", SUMI_SPACING_LINSPACE, true, 0},
+    {"euler-ancestral", "euler-ancestral", NULL, SUMI_SPACING_LINSPACE, true, 0},
+    {"heun", "heun", NULL, SUMI_SPACING_LINSPACE, false, 0},
+    {"dpm2", "dpm2", NULL, SUMI_SPACING_LINSPACE, false, 0},
+    {"dpm2-ancestral", "dpm2-ancestral", NULL, SUMI_SPACING_LINSPACE, false, 0},
+    {"lms", "lms", NULL, SUMI_SPACING_LINSPACE, true, 2},
+    {"dpmpp-2m", "dpmpp-2m", NULL, SUMI_SPACING_LINSPACE, true, 0},
+    {"dpmpp-2m-karras", "DPM++ 2M Karras", NULL, SUMI_SPACING_LINSPACE, true, 0},
+    {"dpmpp-2m-sde", "dpmpp-2m-sde", NULL, SUMI_SPACING_LINSPACE, true, 0},
+    {"deis", "deis", NULL, SUMI_SPACING_LINSPACE, true, 0},
+    {"unipc", "unipc", NULL, SUMI_SPACING_LINSPACE, true, 0},
+    {"lcm", "lcm", NULL, SUMI_SPACING_DEFAULT, false, 2},
 };
 
 /* States after each quarter of the steps. */
@@ -112,8 +113,9 @@ static void pictures_agree(const char *family, sumi_precision precision, double 
       fail_msg("%s: %s", runs[k].golden, sumi_context_error(f.ctx));
     snprintf(name, sizeof name, "trajectory.%s", runs[k].golden);
     const float *expected = values(&f, name, 4 * SIZE);
-    assert_near(name, latents, expected + 3 * SIZE, SIZE, limit);
-    if (runs[k].quarters) assert_near(name, kept.x[0], expected, 3 * SIZE, limit);
+    const double most = precision == SUMI_PRECISION_BF16 ? limit * fmax(1.0, runs[k].errors) : limit;
+    assert_near(name, latents, expected + 3 * SIZE, SIZE, most);
+    if (runs[k].quarters) assert_near(name, kept.x[0], expected, 3 * SIZE, most);
     snprintf(name, sizeof name, "result.%s", runs[k].golden);
     assert_picture(name, picture, values(&f, name, 3 * PIXELS), least);
   }
@@ -126,11 +128,12 @@ static void pictures_agree_in_f32(void **state) {
   pictures_agree("sd2", SUMI_PRECISION_F32, 1e-5, 100.0);
 }
 
-/* Guidance of 7.5 multiplies what rounding did to the difference of two predictions. */
+/* Guidance of 7.5 multiplies what rounding did to the difference of two predictions. Twice what was seen: 0.032, of lms
+ * and lcm 0.058. */
 static void pictures_agree_in_bf16(void **state) {
   (void)state;
-  pictures_agree("sd1", SUMI_PRECISION_BF16, 1.0, 35.0);
-  pictures_agree("sd2", SUMI_PRECISION_BF16, 1.0, 35.0);
+  pictures_agree("sd1", SUMI_PRECISION_BF16, 0.063, 35.0);
+  pictures_agree("sd2", SUMI_PRECISION_BF16, 0.063, 35.0);
 }
 
 /* ---- With a picture ---- */

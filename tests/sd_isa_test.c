@@ -32,6 +32,7 @@ static void check_picture(const sd_fixture *f, const char *what, sumi_precision 
   assert_picture(what, picture, values(f, "result.euler", 3 * PIXELS), least);
 }
 
+/* In bf16 twice what was seen: 0.011 and 0.027. */
 static void check_all(sumi_winograd winograd) {
   static const char *const families[] = {"sd1", "sd2"};
   sd_fixture f;
@@ -41,9 +42,9 @@ static void check_all(sumi_winograd winograd) {
       if (!open_with(&f, families[k], (sumi__isa)isa, winograd)) continue;
       snprintf(what, sizeof what, "%s with %s", families[k], sumi__isa_name((sumi__isa)isa));
       check_unet(&f, what, SUMI_PRECISION_F32, 1e-5);
-      check_unet(&f, what, SUMI_PRECISION_BF16, 4e-2);
+      check_unet(&f, what, SUMI_PRECISION_BF16, 2.2e-2);
       check_picture(&f, what, SUMI_PRECISION_F32, 1e-5, 100.0);
-      check_picture(&f, what, SUMI_PRECISION_BF16, 1.0, 35.0);
+      check_picture(&f, what, SUMI_PRECISION_BF16, 0.055, 35.0);
       close_family(&f);
     }
 }

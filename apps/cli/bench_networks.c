@@ -134,7 +134,7 @@ static sumi_status run_text(cli *c, const void *arguments_, int operand_count, c
 }
 
 #define DETAILS                                                                                                        \
-  "Weights are random, so no checkpoint is needed; the U-Net takes 2.4 GB of memory in bf16, and 5.6 in f32. A step\n" \
+  "Weights are random, so no checkpoint is needed; the U-Net takes 2.3 GB of memory in bf16, and 5.0 in f32. A step\n" \
   "of it is one with guidance, two latents for each picture. Operations are counted as the plain algorithm does\n"     \
   "them, so that Winograd's convolutions may pass the peak. The error is that of the result against the first\n"       \
   "mode's. --record keeps the memory of the process where there is one mode.\n"
