@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <string.h>
 
+enum { PACK_LISTS = 256 };
+
 struct sumi__pack {
   sumi__pack_key key;
   void *data;
@@ -13,7 +15,7 @@ struct sumi__pack {
 struct sumi_weights {
   sumi_context *ctx;
   pthread_mutex_t lock; /* of the packed copies */
-  sumi__pack *packs;
+  sumi__pack *packs[PACK_LISTS]; /* by what they are packed from */
   size_t packed_bytes;
   sumi__arena arena;
   sumi__weight **items;
@@ -165,6 +167,10 @@ static bool same_key(const sumi__pack_key *a, const sumi__pack_key *b) {
          a->layout == b->layout;
 }
 
+static sumi__pack **list_of(sumi_weights *w, const sumi__pack_key *key) {
+  return &w->packs[sumi__hash(&key->data, sizeof key->data, 0) % PACK_LISTS];
+}
+
 /* With the lock held. The set's own context is not asked for memory by other means at that time, but its sentence is
  * not theirs to read: a failure is told again to `ctx`. */
 static sumi_status make_pack(sumi_weights *w, sumi_context *ctx, const sumi__pack_key *key, sumi__pack_fn fill,
@@ -182,8 +188,9 @@ static sumi_status make_pack(sumi_weights *w, sumi_context *ctx, const sumi__pac
     sumi__free(w->ctx, data);
     return status;
   }
-  *pack = (sumi__pack){.key = *key, .data = data, .next = w->packs};
-  w->packs = pack;
+  sumi__pack **list = list_of(w, key);
+  *pack = (sumi__pack){.key = *key, .data = data, .next = *list};
+  *list = pack;
   w->packed_bytes += key->bytes;
   *out = pack;
   return SUMI_OK;
@@ -193,7 +200,7 @@ sumi_status sumi__weights_acquire(sumi_weights *w, sumi_context *ctx, const sumi
                                   void *user, sumi__pack **out) {
   sumi_status status = SUMI_OK;
   pthread_mutex_lock(&w->lock);
-  sumi__pack *pack = w->packs;
+  sumi__pack *pack = *list_of(w, key);
   while (pack && !same_key(&pack->key, key)) pack = pack->next;
   if (!pack) status = make_pack(w, ctx, key, fill, user, &pack);
   if (status == SUMI_OK) {
@@ -210,7 +217,7 @@ void sumi__weights_release(sumi_weights *w, sumi__pack *pack) {
   if (!pack) return;
   pthread_mutex_lock(&w->lock);
   if (--pack->users == 0) {
-    sumi__pack **at = &w->packs;
+    sumi__pack **at = list_of(w, &pack->key);
     while (*at != pack) at = &(*at)->next;
     *at = pack->next;
     w->packed_bytes -= pack->key.bytes;
