@@ -28,28 +28,50 @@ static int64_t side_by_side(const int64_t *places, int64_t count, int64_t distan
   return n;
 }
 
+/* ---- Layouts of oneDNN's ---- */
+
+/* What index `at` of a dimension contributes to the place of an element. */
+static int64_t place_of(const sumi__dnn_blocks *b, int dim, int64_t at) {
+  int64_t place = 0, stride = 1;
+  for (int i = b->blocks - 1; i >= 0; stride *= b->sizes[i--]) {
+    if (b->indices[i] != dim) continue;
+    place += at % b->sizes[i] * stride;
+    at /= b->sizes[i];
+  }
+  return place + at * b->strides[dim];
+}
+
+static int64_t taps_of(const sumi__dnn_blocks *b) { return b->ndims == 4 ? b->dims[2] * b->dims[3] : 1; }
+
+static void find_places(const sumi__dnn_blocks *b, int64_t *of_row, int64_t *of_channel, int64_t *of_tap) {
+  for (int64_t i = 0; i < b->padded[b->column_dim]; i++) of_row[i] = place_of(b, b->column_dim, i);
+  for (int64_t i = 0; i < b->padded[b->depth_dim]; i++) of_channel[i] = place_of(b, b->depth_dim, i);
+  for (int64_t i = 0; i < taps_of(b); i++)
+    of_tap[i] = b->ndims == 4 ? place_of(b, 2, i / b->dims[3]) + place_of(b, 3, i % b->dims[3]) : 0;
+}
+
 sumi_status sumi__lent_pack_dnn(const sumi__call *c, const sumi__load_attrs *a, const sumi__dnn *d, void *packed) {
-  sumi__dnn_sizes s;
+  sumi__dnn_blocks b;
   sumi__lent_packing k = {.dtype = a->dtype, .packed = packed};
-  const int64_t vector = vector_of(c->ctx), pair = a->dtype == SUMI_BF16 ? 2 : 1;
-  if (!sumi__dnn_packed_sizes(d, &s) || a->dtype != s.dtype) return SUMI_UNSUPPORTED;
-  if (s.taps * 2 > SUMI__LENT_VALUES || !sumi__lent_read(a, s.columns, s.depth, s.taps, &k.lent))
+  if (!sumi__dnn_packed_blocks(d, &b) || a->dtype != b.dtype || taps_of(&b) * 2 > SUMI__LENT_VALUES)
     return SUMI_UNSUPPORTED;
-  int64_t *places = sumi__alloc_array(c->ctx, (size_t)(s.padded_columns + s.padded_depth + s.taps), sizeof *places);
-  if (!places) return SUMI_NO_MEMORY;
-  int64_t *of_channel = places + s.padded_columns, *of_tap = of_channel + s.padded_depth;
-  sumi__dnn_packed_places(d, places, of_channel, of_tap);
-  const bool regular =
-      thin_out(places, s.padded_columns, vector, pair) && thin_out(of_channel, s.padded_depth, pair, 1);
+  if (!sumi__lent_read(a, b.dims[b.column_dim], b.dims[b.depth_dim], taps_of(&b), &k.lent)) return SUMI_UNSUPPORTED;
+  const int64_t vector = vector_of(c->ctx), pair = a->dtype == SUMI_BF16 ? 2 : 1, taps = taps_of(&b);
+  const int64_t rows = b.padded[b.column_dim], channels = b.padded[b.depth_dim];
+  int64_t *of_row = sumi__alloc_array(c->ctx, (size_t)(rows + channels + taps), sizeof *of_row);
+  if (!of_row) return SUMI_NO_MEMORY;
+  int64_t *of_channel = of_row + rows, *of_tap = of_channel + channels;
+  find_places(&b, of_row, of_channel, of_tap);
+  const bool regular = thin_out(of_row, rows, vector, pair) && thin_out(of_channel, channels, pair, 1);
   if (regular) {
-    k.vectors = s.padded_columns / vector;
-    k.channels = s.padded_depth;
-    k.block = sumi__min_i64(SUMI__LENT_CHANNELS, SUMI__LENT_VALUES / s.taps / 2 * 2);
-    k.group = side_by_side(places, k.vectors, vector * pair);
-    k.of_row = places, k.of_channel = of_channel, k.of_tap = of_tap;
+    k.vectors = rows / vector;
+    k.channels = channels;
+    k.block = sumi__min_i64(SUMI__LENT_CHANNELS, SUMI__LENT_VALUES / taps / 2 * 2);
+    k.group = side_by_side(of_row, k.vectors, vector * pair);
+    k.of_row = of_row, k.of_channel = of_channel, k.of_tap = of_tap;
     const int64_t items = (k.vectors + k.group - 1) / k.group * ((k.channels + k.block - 1) / k.block);
     sumi__parallel_for(c->threads, items, 1, SUMI__ISA_PICK(c->ctx, sumi__cpu_lent_pack), &k);
   }
-  sumi__free(c->ctx, places);
+  sumi__free(c->ctx, of_row);
   return regular ? SUMI_OK : SUMI_UNSUPPORTED;
 }

@@ -4,19 +4,15 @@
 
 #include <dnnl.h>
 
+/* Of the two that are used here. */
+static dnnl_data_type_t type_of(sumi_dtype dtype) { return dtype == SUMI_BF16 ? dnnl_bf16 : dnnl_f32; }
+static sumi_dtype dtype_of(dnnl_data_type_t type) { return type == dnnl_bf16 ? SUMI_BF16 : SUMI_F32; }
+
 /* ---- The two major versions ---- */
 
 typedef struct md { /* owned */
   dnnl_memory_desc_t at;
 } md;
-
-/* What a descriptor says of a layout of blocks: strides are those of whole blocks, and inside of one the last index
- * runs fastest. */
-typedef struct blocking {
-  int ndims, blocks;
-  dnnl_data_type_t type;
-  const dnnl_dim_t *dims, *padded, *strides, *sizes, *indices;
-} blocking;
 
 #if DNNL_VERSION_MAJOR >= 3
 typedef const_dnnl_memory_desc_t md_ref;
@@ -32,11 +28,12 @@ static dnnl_status_t md_strided(md *m, int n, const dnnl_dims_t dims, dnnl_data_
 static dnnl_status_t md_any(md *m, int n, const dnnl_dims_t dims, dnnl_data_type_t type) {
   return dnnl_memory_desc_create_with_tag(&m->at, n, dims, type, dnnl_format_tag_any);
 }
-static bool blocking_of(md_ref desc, blocking *b) {
+static bool blocks_of(md_ref desc, sumi__dnn_blocks *b) {
   dnnl_format_kind_t kind;
+  dnnl_data_type_t type;
   dnnl_dims_t *dims, *padded, *strides, *sizes, *indices;
   if (dnnl_memory_desc_query(desc, dnnl_query_format_kind, &kind) != dnnl_success || kind != dnnl_blocked) return false;
-  dnnl_memory_desc_query(desc, dnnl_query_data_type, &b->type);
+  dnnl_memory_desc_query(desc, dnnl_query_data_type, &type);
   dnnl_memory_desc_query(desc, dnnl_query_ndims_s32, &b->ndims);
   dnnl_memory_desc_query(desc, dnnl_query_dims, &dims);
   dnnl_memory_desc_query(desc, dnnl_query_padded_dims, &padded);
@@ -44,6 +41,7 @@ static bool blocking_of(md_ref desc, blocking *b) {
   dnnl_memory_desc_query(desc, dnnl_query_inner_nblks_s32, &b->blocks);
   dnnl_memory_desc_query(desc, dnnl_query_inner_blks, &sizes);
   dnnl_memory_desc_query(desc, dnnl_query_inner_idxs, &indices);
+  b->dtype = dtype_of(type);
   b->dims = *dims, b->padded = *padded, b->strides = *strides, b->sizes = *sizes, b->indices = *indices;
   return true;
 }
@@ -58,10 +56,16 @@ static dnnl_status_t md_strided(md *m, int n, const dnnl_dims_t dims, dnnl_data_
 static dnnl_status_t md_any(md *m, int n, const dnnl_dims_t dims, dnnl_data_type_t type) {
   return dnnl_memory_desc_init_by_tag(&m->at, n, dims, type, dnnl_format_tag_any);
 }
-static bool blocking_of(md_ref desc, blocking *b) {
+static bool blocks_of(md_ref desc, sumi__dnn_blocks *b) {
   const dnnl_blocking_desc_t *d = &desc->format_desc.blocking;
-  *b = (blocking){desc->ndims,       d->inner_nblks, desc->data_type, desc->dims,
-                  desc->padded_dims, d->strides,     d->inner_blks,   d->inner_idxs};
+  *b = (sumi__dnn_blocks){.dtype = dtype_of(desc->data_type),
+                          .ndims = desc->ndims,
+                          .blocks = d->inner_nblks,
+                          .dims = desc->dims,
+                          .padded = desc->padded_dims,
+                          .strides = d->strides,
+                          .sizes = d->inner_blks,
+                          .indices = d->inner_idxs};
   return desc->format_kind == dnnl_blocked;
 }
 #endif
@@ -140,8 +144,6 @@ static sumi_status failed(sumi_context *ctx, dnnl_status_t code, const char *wha
 }
 #define TRY(ctx, expr, what) SUMI_TRY(failed((ctx), (expr), (what)))
 
-static dnnl_data_type_t type_of(sumi_dtype dtype) { return dtype == SUMI_BF16 ? dnnl_bf16 : dnnl_f32; }
-
 static sumi_status plan_create(sumi_context *ctx, sumi__dnn **out) {
   sumi_status status = SUMI_OK;
   sumi__dnn *d = sumi__alloc_zero(ctx, sizeof *d);
@@ -174,18 +176,14 @@ void sumi__dnn_free(sumi__dnn *d) {
 
 /* A hash of what a memory descriptor says of the layout; 0 for one that the interface does not show. */
 static uint64_t layout_of(md_ref desc) {
-#if DNNL_VERSION_MAJOR >= 3
-  blocking b;
-  if (!blocking_of(desc, &b)) return 0;
-  const size_t ndims = (size_t)b.ndims, blocks = (size_t)b.blocks;
-  uint64_t h = sumi__hash(&b.type, sizeof b.type, 0);
-  h = sumi__hash(b.padded, ndims * sizeof(dnnl_dim_t), h);
-  h = sumi__hash(b.strides, ndims * sizeof(dnnl_dim_t), h);
-  h = sumi__hash(b.sizes, blocks * sizeof(dnnl_dim_t), h);
-  return sumi__hash(b.indices, blocks * sizeof(dnnl_dim_t), h);
-#else
-  return sumi__hash(desc, sizeof *desc, 0);
-#endif
+  sumi__dnn_blocks b;
+  if (!blocks_of(desc, &b)) return 0;
+  const size_t ndims = (size_t)b.ndims * sizeof(int64_t), blocks = (size_t)b.blocks * sizeof(int64_t);
+  uint64_t h = sumi__hash(&b.dtype, sizeof b.dtype, 0);
+  h = sumi__hash(b.padded, ndims, h);
+  h = sumi__hash(b.strides, ndims, h);
+  h = sumi__hash(b.sizes, blocks, h);
+  return sumi__hash(b.indices, blocks, h);
 }
 
 /* What tells packed copies of the same bytes apart: the layout they were read as (a square matrix may be read as its
@@ -408,50 +406,6 @@ done:
   return status;
 }
 
-/* ---- The layout of a packed operand ---- */
-
-static bool packed_blocking(const sumi__dnn *d, blocking *b) {
-  md_ref desc = NULL;
-  int64_t count = 1;
-  if (!d->pack || d->column_dim < 0) return false;
-  if (dnnl_memory_get_memory_desc(d->b, &desc) != dnnl_success || !blocking_of(desc, b)) return false;
-  for (int i = 0; i < b->ndims; i++) count *= b->padded[i];
-  return dnnl_memory_desc_get_size(desc) == (size_t)count * (b->type == dnnl_bf16 ? 2 : 4); /* nothing beside it */
-}
-
-/* What index `at` of a dimension contributes. */
-static int64_t place_of(const blocking *b, int dim, int64_t at) {
-  int64_t place = 0, stride = 1;
-  for (int i = b->blocks - 1; i >= 0; stride *= b->sizes[i--]) {
-    if (b->indices[i] != dim) continue;
-    place += at % b->sizes[i] * stride;
-    at /= b->sizes[i];
-  }
-  return place + at * b->strides[dim];
-}
-
-bool sumi__dnn_packed_sizes(const sumi__dnn *d, sumi__dnn_sizes *out) {
-  blocking b;
-  if (!packed_blocking(d, &b)) return false;
-  *out = (sumi__dnn_sizes){.dtype = b.type == dnnl_bf16 ? SUMI_BF16 : SUMI_F32,
-                           .columns = b.dims[d->column_dim],
-                           .depth = b.dims[d->depth_dim],
-                           .taps = b.ndims == 4 ? b.dims[2] * b.dims[3] : 1,
-                           .padded_columns = b.padded[d->column_dim],
-                           .padded_depth = b.padded[d->depth_dim]};
-  return true;
-}
-
-void sumi__dnn_packed_places(const sumi__dnn *d, int64_t *of_column, int64_t *of_depth, int64_t *of_tap) {
-  blocking b;
-  if (!packed_blocking(d, &b)) return;
-  for (int64_t i = 0; i < b.padded[d->column_dim]; i++) of_column[i] = place_of(&b, d->column_dim, i);
-  for (int64_t i = 0; i < b.padded[d->depth_dim]; i++) of_depth[i] = place_of(&b, d->depth_dim, i);
-  *of_tap = 0;
-  for (int64_t i = 0; b.ndims == 4 && i < b.dims[2] * b.dims[3]; i++)
-    of_tap[i] = place_of(&b, 2, i / b.dims[3]) + place_of(&b, 3, i % b.dims[3]);
-}
-
 /* ---- Running ---- */
 
 size_t sumi__dnn_scratch_bytes(const sumi__dnn *d) {
@@ -460,6 +414,17 @@ size_t sumi__dnn_scratch_bytes(const sumi__dnn *d) {
 
 size_t sumi__dnn_packed_bytes(const sumi__dnn *d) { return d->packed_bytes; }
 uint64_t sumi__dnn_packed_layout(const sumi__dnn *d) { return d->packed_layout; }
+
+bool sumi__dnn_packed_blocks(const sumi__dnn *d, sumi__dnn_blocks *out) {
+  md_ref desc = NULL;
+  if (!d->pack || d->column_dim < 0) return false;
+  if (dnnl_memory_get_memory_desc(d->b, &desc) != dnnl_success || !blocks_of(desc, out)) return false;
+  size_t bytes = sumi_dtype_bytes(out->dtype);
+  for (int i = 0; i < out->ndims; i++) bytes *= (size_t)out->padded[i];
+  out->column_dim = d->column_dim;
+  out->depth_dim = d->depth_dim;
+  return bytes == d->packed_bytes; /* nothing beside the elements */
+}
 
 /* oneDNN takes every pointer as mutable. */
 static dnnl_status_t set(dnnl_memory_t memory, const void *data) {

@@ -48,17 +48,18 @@ size_t sumi__dnn_packed_bytes(const sumi__dnn *d);
 /* A hash of the layout that b is packed in, not 0: plans with equal ones read each other's packed operands. */
 uint64_t sumi__dnn_packed_layout(const sumi__dnn *d);
 
-/* A packed b whose layout is regular: an element lies at the sum of what its column (an output channel), its depth (an
- * input channel) and its tap contribute, and what is beyond b is zeros. */
-typedef struct sumi__dnn_sizes {
+/* The layout of a packed b. The indices of an element are divided by the sizes of blocks, the last one first, of the
+ * dimension that each is of: the remainders are its place inside of a block, where the last runs fastest, and what
+ * remains of the indices its block's, by the strides. */
+typedef struct sumi__dnn_blocks {
   sumi_dtype dtype;
-  int64_t columns, depth, taps;         /* of b */
-  int64_t padded_columns, padded_depth; /* as it is packed */
-} sumi__dnn_sizes;
-/* False where the layout is another one, or where b is not packed from an order with columns outermost. */
-bool sumi__dnn_packed_sizes(const sumi__dnn *d, sumi__dnn_sizes *out);
-/* What each column, depth (padded ones too) and tap contributes, in elements. */
-void sumi__dnn_packed_places(const sumi__dnn *d, int64_t *of_column, int64_t *of_depth, int64_t *of_tap);
+  int column_dim, depth_dim; /* output and input channels; of four dimensions, the last two are taps */
+  int ndims, blocks;
+  const int64_t *dims, *padded, *strides, *sizes, *indices; /* the plan's; padded: dims with the zeros behind them */
+} sumi__dnn_blocks;
+/* False where the layout is another one, where there is more than elements in it, or where b is not one matrix (for
+ * each tap), stored column by column. */
+bool sumi__dnn_packed_blocks(const sumi__dnn *d, sumi__dnn_blocks *out);
 
 sumi_status sumi__dnn_pack(sumi__dnn *d, const void *b, void *packed, void *scratch);
 sumi_status sumi__dnn_run(sumi__dnn *d, const void *a, const void *b, const float *bias, void *c, void *scratch);
