@@ -14,7 +14,7 @@ struct sumi__pack {
 
 struct sumi_weights {
   sumi_context *ctx;
-  pthread_mutex_t lock; /* of the packed copies */
+  pthread_mutex_t lock;          /* of the packed copies */
   sumi__pack *packs[PACK_LISTS]; /* by what they are packed from */
   size_t packed_bytes;
   sumi__arena arena;
