@@ -22,13 +22,13 @@ ALWAYS_INLINE void column_stats(const unit *u, sumi_dtype dtype, int64_t c, cons
     for (int v = 0; v < vectors; v++) m[v] = q[v] = vzero();
     for (int64_t r = 0, at = first; r < rows; r++, at += stride)
 #pragma GCC unroll 4
-      for (int v = 0; v < vectors; v++) m[v] += load(u->t->x, dtype, at + v * V, n);
+      for (int v = 0; v < vectors; v++) m[v] += vload_up_to(u->t->x, dtype, at + v * V, n);
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; v++) m[v] *= 1.0f / (float)rows;
     for (int64_t r = 0, at = first; r < rows; r++, at += stride)
 #pragma GCC unroll 4
       for (int v = 0; v < vectors; v++) {
-        const vf d = load(u->t->x, dtype, at + v * V, n) - m[v];
+        const vf d = vload_up_to(u->t->x, dtype, at + v * V, n) - m[v];
         q[v] += d * d;
       }
 #pragma GCC unroll 4
@@ -102,8 +102,8 @@ ALWAYS_INLINE void column_sums(const unit *u, sumi_dtype dtype, bool silu, int64
     vf piece = vzero(), piece_h = vzero();
     for (int64_t k = p; k < p + rows; k++) {
       const int64_t at = u->at + k * stride + c;
-      const vf h = load(u->t->x, dtype, at, n) * scale + offset;
-      vf du = load(u->t->dy, dtype, at, n);
+      const vf h = vload_up_to(u->t->x, dtype, at, n) * scale + offset;
+      vf du = vload_up_to(u->t->dy, dtype, at, n);
       if (silu) {
         const vf v = h * gamma + beta, s = sigmoid(v, dtype == SUMI_BF16), w = v * s;
         du *= (s + w) - w * s;
@@ -158,14 +158,14 @@ ALWAYS_INLINE void column_dx(const unit *u, sumi_dtype dtype, int64_t c, int64_t
     vf piece = vzero();
     for (int64_t k = p; k < p + rows; k++) {
       const int64_t at = u->at + k * stride + c;
-      const vf h = load(u->t->x, dtype, at, n) * rstd + offset;
+      const vf h = vload_up_to(u->t->x, dtype, at, n) * rstd + offset;
       const vf dx = (vload(u->du + k * u->row + c) * gain - mean) - h * slope;
-      store(u->t->dx, dtype, at, dx, n);
+      vstore_up_to(u->t->dx, dtype, at, dx, n);
       piece += dx;
     }
     total += piece;
   }
-  if (u->t->dshift) store(u->t->dshift, SUMI_F32, u->picture * stride + u->first + c, total, n);
+  if (u->t->dshift) vstore_up_to(u->t->dshift, SUMI_F32, u->picture * stride + u->first + c, total, n);
 }
 
 ALWAYS_INLINE void backward_unit(const unit *u, sumi_dtype dtype, bool silu) {

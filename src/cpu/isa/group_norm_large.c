@@ -24,13 +24,13 @@ ALWAYS_INLINE void measure_columns(const sumi__group_norm_task *t, const chunk *
   for (int v = 0; v < vectors; v++) mean[v] = sum[v] = vzero();
   for (int64_t r = 0, at = k->at + c; r < k->rows; r++, at += t->channels)
 #pragma GCC unroll 4
-    for (int v = 0; v < vectors; v++) mean[v] += load(t->x, dtype, at + v * V, n);
+    for (int v = 0; v < vectors; v++) mean[v] += vload_up_to(t->x, dtype, at + v * V, n);
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; v++) mean[v] *= share;
   for (int64_t r = 0, at = k->at + c; r < k->rows; r++, at += t->channels)
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; v++) {
-      const vf d = load(t->x, dtype, at + v * V, n) - mean[v];
+      const vf d = vload_up_to(t->x, dtype, at + v * V, n) - mean[v];
       sum[v] += d * d;
     }
 #pragma GCC unroll 4

@@ -6,8 +6,6 @@
 
 #include "cpu/isa/vmath.h"
 
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-
 enum { SIDE_BY_SIDE = 4 }; /* vectors of channels that are taken at once: two cache lines of bf16 */
 
 /* One unit, with the memory that the worker has for it. */
@@ -31,15 +29,6 @@ static inline unit unit_at(const sumi__group_norm_task *t, int64_t index, int wo
   return u;
 }
 
-ALWAYS_INLINE vf load(const void *p, sumi_dtype dtype, int64_t i, int64_t n) {
-  return n == V ? vload_as(p, dtype, i) : vload_as_n(p, dtype, i, n);
-}
-ALWAYS_INLINE void store(void *p, sumi_dtype dtype, int64_t i, vf x, int64_t n) {
-  if (n == V)
-    vstore_as(p, dtype, i, x);
-  else
-    vstore_as_n(p, dtype, i, x, n);
-}
 ALWAYS_INLINE vf load_channels(const float *p, int64_t i, int64_t n, float otherwise) {
   return p ? (n == V ? vload(p + i) : vload_n(p + i, n)) : vset(otherwise);
 }
@@ -104,10 +93,10 @@ ALWAYS_INLINE void normalise(const sumi__group_norm_task *t, sumi_dtype dtype, b
   vf y[SIDE_BY_SIDE];
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; v++) {
-    y[v] = load(t->x, dtype, at + v * V, n) * scale[v] + offset[v];
+    y[v] = vload_up_to(t->x, dtype, at + v * V, n) * scale[v] + offset[v];
     if (silu) y[v] *= sigmoid(y[v], dtype == SUMI_BF16);
   }
-  if (vectors == 1) store(t->y, dtype, at, y[0], n);
+  if (vectors == 1) vstore_up_to(t->y, dtype, at, y[0], n);
 #pragma GCC unroll 2
   for (int v = 0; v + 1 < vectors; v += 2) vstore_two_as(t->y, dtype, at + v * V, y[v], y[v + 1]);
 }

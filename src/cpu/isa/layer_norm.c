@@ -3,19 +3,8 @@
 
 #include "cpu/isa/vmath.h"
 
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-
-ALWAYS_INLINE vf load(const void *p, sumi_dtype dtype, int64_t i, int64_t n) {
-  return n == V ? vload_as(p, dtype, i) : vload_as_n(p, dtype, i, n);
-}
-ALWAYS_INLINE void store(void *p, sumi_dtype dtype, int64_t i, vf x, int64_t n) {
-  if (n == V)
-    vstore_as(p, dtype, i, x);
-  else
-    vstore_as_n(p, dtype, i, x, n);
-}
 ALWAYS_INLINE vf load_or(const float *p, int64_t i, int64_t n, float otherwise) {
-  return p ? load(p, SUMI_F32, i, n) : vset(otherwise);
+  return p ? vload_up_to(p, SUMI_F32, i, n) : vset(otherwise);
 }
 
 /* The lanes of the vector at element i that lie within a row. */
@@ -36,7 +25,7 @@ ALWAYS_INLINE row_stats stats_of(const sumi__layer_norm_task *t, sumi_dtype dtyp
   for (int64_t i = 0; i < most; i += SIDE_BY_SIDE * V)
 #pragma GCC unroll 4
     for (int k = 0; k < SIDE_BY_SIDE; k++) sum[k] += vload_as(t->x, dtype, at + i + k * V);
-  for (int64_t i = most; i < t->width; i += V) sum[0] += load(t->x, dtype, at + i, lanes(t, i));
+  for (int64_t i = most; i < t->width; i += V) sum[0] += vload_up_to(t->x, dtype, at + i, lanes(t, i));
   const float mean = vsum((sum[0] + sum[1]) + (sum[2] + sum[3])) / (float)t->width;
   const vf centre = vset(mean);
   for (int64_t i = 0; i < most; i += SIDE_BY_SIDE * V)
@@ -47,7 +36,7 @@ ALWAYS_INLINE row_stats stats_of(const sumi__layer_norm_task *t, sumi_dtype dtyp
     }
   for (int64_t i = most; i < t->width; i += V) {
     const int64_t n = lanes(t, i);
-    const vf d = load(t->x, dtype, at + i, n) - centre, used = n < V ? vfill(d, vzero(), n) : d;
+    const vf d = vload_up_to(t->x, dtype, at + i, n) - centre, used = n < V ? vfill(d, vzero(), n) : d;
     squares[0] += used * used;
   }
   const float around = vsum((squares[0] + squares[1]) + (squares[2] + squares[3]));
@@ -57,8 +46,8 @@ ALWAYS_INLINE row_stats stats_of(const sumi__layer_norm_task *t, sumi_dtype dtyp
 /* y = x rstd gamma + (beta - mean rstd gamma) would be shorter, and lose digits where the mean is far from zero. */
 ALWAYS_INLINE vf normalised(const sumi__layer_norm_task *t, sumi_dtype dtype, bool affine, int64_t at, int64_t i,
                             int64_t n, row_stats s) {
-  const vf h = (load(t->x, dtype, at + i, n) - vset(s.mean)) * vset(s.rstd);
-  return affine ? h * load(t->gamma, SUMI_F32, i, n) + load(t->beta, SUMI_F32, i, n) : h;
+  const vf h = (vload_up_to(t->x, dtype, at + i, n) - vset(s.mean)) * vset(s.rstd);
+  return affine ? h * vload_up_to(t->gamma, SUMI_F32, i, n) + vload_up_to(t->beta, SUMI_F32, i, n) : h;
 }
 
 ALWAYS_INLINE void forward_rows(const sumi__layer_norm_task *t, sumi_dtype dtype, bool affine, int64_t begin,
@@ -71,7 +60,7 @@ ALWAYS_INLINE void forward_rows(const sumi__layer_norm_task *t, sumi_dtype dtype
       vstore_two_as(t->y, dtype, at + i, normalised(t, dtype, affine, at, i, V, s),
                     normalised(t, dtype, affine, at, i + V, V, s));
     for (int64_t i = pairs; i < t->width; i += V)
-      store(t->y, dtype, at + i, normalised(t, dtype, affine, at, i, lanes(t, i), s), lanes(t, i));
+      vstore_up_to(t->y, dtype, at + i, normalised(t, dtype, affine, at, i, lanes(t, i), s), lanes(t, i));
   }
 }
 
@@ -104,7 +93,7 @@ ALWAYS_INLINE void backward_rows(const sumi__layer_norm_task *t, sumi_dtype dtyp
     vf sum = vzero(), sum_h = vzero();
     for (int64_t i = 0; i < t->width; i += V) {
       const int64_t n = lanes(t, i);
-      const vf h = (load(t->x, dtype, at + i, n) - mean) * rstd, dy = load(t->dy, dtype, at + i, n);
+      const vf h = (vload_up_to(t->x, dtype, at + i, n) - mean) * rstd, dy = vload_up_to(t->dy, dtype, at + i, n);
       const vf dh = dy * load_or(t->gamma, i, n, 1.0f); /* zero in lanes that are not in use */
       vstore(hs + i, h);
       vstore(dhs + i, dh);
@@ -115,7 +104,7 @@ ALWAYS_INLINE void backward_rows(const sumi__layer_norm_task *t, sumi_dtype dtyp
     }
     const vf share = vset(vsum(sum) / (float)t->width), share_h = vset(vsum(sum_h) / (float)t->width);
     for (int64_t i = 0; i < t->width; i += V)
-      store(t->dx, dtype, at + i, ((vload(dhs + i) - share) - vload(hs + i) * share_h) * rstd, lanes(t, i));
+      vstore_up_to(t->dx, dtype, at + i, ((vload(dhs + i) - share) - vload(hs + i) * share_h) * rstd, lanes(t, i));
   }
 }
 

@@ -5,8 +5,6 @@
 
 #include "cpu/isa/simd.h"
 
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-
 enum { NV = 3 };
 #if defined(SUMI__SIMD_AVX512)
 enum { MR = 8 };

@@ -27,6 +27,9 @@
 #define SUMI__SIMD_WIDTH 4
 #endif
 
+/* For loops whose arguments are constants where they are called: each call gets a loop of its own. */
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
 enum { V = SUMI__SIMD_WIDTH };
 
 typedef float vf __attribute__((vector_size(4 * SUMI__SIMD_WIDTH)));
@@ -325,6 +328,17 @@ static inline void vstore_as_n(void *p, sumi_dtype dtype, int64_t i, vf x, int64
     vstore_n((float *)p + i, x, n);
   else
     vstore_h_n((uint16_t *)p + i, dtype == SUMI_BF16 ? vto_bf16(x) : vto_f16(x), n);
+}
+
+/* The first n elements of V, n from 1 to V. */
+ALWAYS_INLINE vf vload_up_to(const void *p, sumi_dtype dtype, int64_t i, int64_t n) {
+  return n == V ? vload_as(p, dtype, i) : vload_as_n(p, dtype, i, n);
+}
+ALWAYS_INLINE void vstore_up_to(void *p, sumi_dtype dtype, int64_t i, vf x, int64_t n) {
+  if (n == V)
+    vstore_as(p, dtype, i, x);
+  else
+    vstore_as_n(p, dtype, i, x, n);
 }
 
 #endif

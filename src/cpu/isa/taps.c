@@ -3,8 +3,6 @@
 
 #include "cpu/isa/simd.h"
 
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-
 enum { NV = SUMI__TAPS_VECTORS, ROWS = SUMI__TAPS_ROWS };
 #if defined(SUMI__SIMD_AVX512)
 enum { MR = 8 };

@@ -3,8 +3,6 @@
 
 #include "cpu/isa/simd.h"
 
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-
 enum { NV = SUMI__THIN_CONV_VECTORS, CHUNK = SUMI__THIN_CONV_PIXELS };
 #if defined(SUMI__SIMD_AVX512)
 enum { MR = 8 };

@@ -7,8 +7,6 @@
 #include "cpu/isa/panel.h"
 #include "cpu/winograd.h"
 
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-
 enum { SIDE = SUMI__WINOGRAD_MAX_SIDE };
 #define PA 0.625f
 #define PB 1.5f
