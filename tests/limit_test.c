@@ -282,10 +282,50 @@ static void a_limit_too_small_says_the_least(void **state) {
   unmake_bed(&b);
 }
 
+/* Weights that are computed of several others have all of them in memory for a moment. */
+static void what_passes_through_is_counted(void **state) {
+  enum { SIDES = 512, SUMMANDS = 3 };
+  static uint16_t file[SUMMANDS][SIDES * SIDES];
+  static const char *const names[SUMMANDS] = {"a", "b", "c"};
+  const sumi_compile_options how = {.frozen = true};
+  sumi__account account;
+  sumi_weights *weights;
+  sumi_backend *backend;
+  sumi_program *p;
+  sumi_graph *g;
+  bed b;
+  (void)state;
+  make_bed(&b);
+  assert_int_equal(sumi_weights_create(b.ctx, &weights), SUMI_OK);
+  assert_int_equal(sumi_backend_cpu(b.ctx, &backend), SUMI_OK);
+  assert_int_equal(sumi_graph_create(b.ctx, &g), SUMI_OK);
+  sumi_tensor *w = NULL;
+  for (int k = 0; k < SUMMANDS; k++) {
+    assert_int_equal(
+        sumi__weights_lend(weights, names[k], SUMI_F16, file[k], false, SUMI_SHAPE(SIDES, SIDES), SUMI__LAYOUT_PLAIN),
+        SUMI_OK);
+    sumi_tensor *one = sumi_param(g, weights, names[k]);
+    w = w ? sumi_add(g, w, one) : one;
+  }
+  sumi_tensor *y = sumi_linear(g, sumi_input(g, "x", SUMI_F32, SUMI_SHAPE(1, SIDES)), w, NULL);
+  assert_int_equal(sumi__compile_account(backend, g, 1, &y, &how, &account), SUMI_OK);
+  const size_t before = b.m.most = b.m.now;
+  assert_int_equal(sumi_compile(backend, g, 1, &y, &how, &p), SUMI_OK);
+  if (b.m.most - before > account.bytes)
+    fail_msg("%zu bytes were taken, the account has %zu", b.m.most - before, account.bytes);
+  sumi_program_free(p);
+  sumi_graph_free(g);
+  sumi_backend_free(backend);
+  sumi_weights_free(weights);
+  unmake_bed(&b);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(each_limit_is_kept), cmocka_unit_test(little_memory_gives_the_same_pictures),
-      cmocka_unit_test(what_is_shown_is_counted), cmocka_unit_test(single_evaluations_have_a_limit),
-      cmocka_unit_test(a_limit_too_small_says_the_least)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(each_limit_is_kept),
+                                     cmocka_unit_test(little_memory_gives_the_same_pictures),
+                                     cmocka_unit_test(what_is_shown_is_counted),
+                                     cmocka_unit_test(single_evaluations_have_a_limit),
+                                     cmocka_unit_test(a_limit_too_small_says_the_least),
+                                     cmocka_unit_test(what_passes_through_is_counted)};
   return cmocka_run_group_tests(tests, support_setup, support_teardown);
 }
