@@ -6,7 +6,8 @@
 
 /* A set may be shared: once it is complete (nothing is added, no member written), graphs, programs and contexts of
  * several threads may use it at once. What they keep in it, packed copies, has a lock of its own; the memory hooks of
- * the set's own context are then called from any of these threads, one at a time. */
+ * the set's own context are then called from any of these threads, one at a time for each set: where several sets have
+ * one context, as those of an engine have, its hooks must be thread-safe. */
 
 /* How a weight lies here and in files. */
 typedef enum sumi__layout {
