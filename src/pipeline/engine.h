@@ -108,6 +108,7 @@ typedef struct sumi__work {
   sumi_dtype compute;
   int64_t tile;      /* that was asked for; 0: to be chosen */
   size_t held_bytes; /* by the caller, beside the networks */
+  size_t hole_bytes; /* beside the encoder: the picture without the part that is to be made */
 } sumi__work;
 
 /* Bytes of each network as it is planned. */

@@ -265,6 +265,8 @@ static sumi_status save_memory(job *j, const float *pictures) {
   if (!j->s->max_memory) return SUMI_OK;
   work.unet.compute = work.compute;
   work.held_bytes *= 16; /* of all that a batch has of the size of its latents */
+  if (sumi__engine_beside(j->s->engine) == SUMI_BESIDE_HOLE)
+    work.hole_bytes = (size_t)(j->how.width * j->how.height) * 3 * sizeof(float);
   if (j->pictures) work.held_bytes += (size_t)(j->how.batch * j->how.width * j->how.height) * 3 * sizeof *j->pictures;
   SUMI_TRY(sumi__denoise_rows(j->s, &j->conditions, &j->how, j->how.batch, &work.unet.rows));
   SUMI_TRY(sumi__session_save(j->s, &work));

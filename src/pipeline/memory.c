@@ -45,6 +45,7 @@ static sumi_status coder_account(const network *n, sumi__account *out) {
   SUMI_TRY(sumi__vae_coder_account(coder, n->work->height / unit, n->work->width / unit, tiling, out));
   /* The picture that goes in, or that has come out. */
   out->bytes += (size_t)(n->work->height * n->work->width) * 3 * sizeof(float);
+  if (n->direction == SUMI__VAE_ENCODE) out->bytes += n->work->hole_bytes;
 done:
   sumi__session_drop_coder(n->s);
   return status;
