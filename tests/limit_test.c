@@ -282,6 +282,29 @@ static void a_limit_too_small_says_the_least(void **state) {
   unmake_bed(&b);
 }
 
+/* What tiles a limit chose stands in the picture's note, as they change the picture. */
+static void tiles_that_were_chosen_are_noted(void **state) {
+  enum { LARGE = 192 };
+  static float picture[LARGE * LARGE * 3];
+  const sumi_generation job = {.prompt = "an otter", .width = LARGE, .height = LARGE, .steps = 1, .guidance = 1.0};
+  char *note;
+  bed b;
+  (void)state;
+  make_bed(&b);
+  for (int limited = 0; limited < 2; limited++) {
+    sumi_session_limit(b.session, limited ? 1000000 : 0);
+    if (limited) {
+      assert_int_equal(sumi_session_generate(b.session, &job, picture, NULL), SUMI_NO_MEMORY);
+      sumi_session_limit(b.session, told_least(&b) - 500000); /* it is rounded up */
+    }
+    assert_int_equal(sumi_session_generate(b.session, &job, picture, NULL), SUMI_OK);
+    assert_int_equal(sumi_session_note(b.session, &job, 0, &note), SUMI_OK);
+    assert_int_equal(strstr(note, "Tile: 128") != NULL, limited);
+    sumi_text_free(b.ctx, note);
+  }
+  unmake_bed(&b);
+}
+
 /* Weights that are computed of several others have all of them in memory for a moment. */
 static void what_passes_through_is_counted(void **state) {
   enum { SIDES = 512, SUMMANDS = 3 };
@@ -326,6 +349,7 @@ int main(void) {
                                      cmocka_unit_test(what_is_shown_is_counted),
                                      cmocka_unit_test(single_evaluations_have_a_limit),
                                      cmocka_unit_test(a_limit_too_small_says_the_least),
-                                     cmocka_unit_test(what_passes_through_is_counted)};
+                                     cmocka_unit_test(what_passes_through_is_counted),
+                                     cmocka_unit_test(tiles_that_were_chosen_are_noted)};
   return cmocka_run_group_tests(tests, support_setup, support_teardown);
 }

@@ -354,6 +354,10 @@ static sumi_status run(cli *c, const arguments *a, bool wants_init, bool wants_m
   fill(&j);
   if (a->seed < 0) j.how.seed = (uint64_t)some_seed();
   sumi_status status = check_outputs(c, a);
+  if (status == SUMI_OK && a->keep && a->model.max_memory)
+    status = cli_fail(c, SUMI_INVALID,
+                      "--keep and --max-memory exclude each other: within a limit a part of the model "
+                      "is freed as soon as it is done with");
   if (status == SUMI_OK && wants_init) status = read_pictures(&j, wants_mask);
   if (status == SUMI_OK) status = cli_session_open(&j.s, c, &a->model);
   if (status == SUMI_OK) status = generate(&j);

@@ -201,7 +201,7 @@ typedef struct sumi_generation {
                    the whole picture at once */
   bool decodes_steps; /* `callback` calls sumi_session_decode in the middle of sampling, for which a limit then leaves
                          room beside the U-Net; its tiles are the job's */
-  bool low_memory;    /* parts of the model are freed as soon as the job is done with them */
+  bool low_memory;    /* parts of the model are freed as soon as the job is done with them, as always with a limit */
   sumi_generation_callback callback; /* may be NULL */
   sumi_batch_callback batch_done;    /* as soon as a batch's pictures are there, so that they can be kept whatever comes
                                         after; may be NULL */
@@ -218,7 +218,8 @@ SUMI_API sumi_status sumi_session_generate(sumi_session *session, const sumi_gen
                                            float *latents);
 
 /* The note that AUTOMATIC1111 and others read under a picture's "parameters": how picture i of the job is made. Free
- * with sumi_text_free. Errors: INVALID (a prompt that is not UTF-8), NO_MEMORY. */
+ * with sumi_text_free. Tiles that a limit chose are those of the session's job at work, or of its last one. Errors:
+ * INVALID (a prompt that is not UTF-8), NO_MEMORY. */
 SUMI_API sumi_status sumi_session_note(sumi_session *session, const sumi_generation *job, int64_t i, char **out);
 
 /* Makes the one picture of a job and writes it to a .png, .jpg, .jpeg or .webp file, with that note.

@@ -178,7 +178,9 @@ static char *cleaned(sumi_context *ctx, const char *text) {
 
 sumi_status sumi_session_note(sumi_session *session, const sumi_generation *job, int64_t i, char **out) {
   sumi_status status = SUMI_OK;
-  const sumi_generation h = sumi__generation_filled(session->engine, job);
+  sumi_generation h = sumi__generation_filled(session->engine, job);
+  const sumi__work *planned = &session->planned;
+  if (!h.tile && planned->height == h.height && planned->width == h.width) h.tile = planned->tile;
   fields f = {.count = 0};
   char *prompt = cleaned(session->ctx, h.prompt), *negative = cleaned(session->ctx, h.negative_prompt);
   *out = NULL;
