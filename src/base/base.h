@@ -65,6 +65,10 @@ char *sumi__strdup(sumi_context *ctx, const char *text);
  * file when they are read again. */
 void sumi__pages_release(const void *memory, size_t bytes);
 
+/* Tells the system that memory is about to be written, all of it: its pages are then found together, where writing
+ * would be interrupted for each. They are cleared first, so it pays for pieces that fit the cache. */
+void sumi__pages_prepare(void *memory, size_t bytes);
+
 /* Grows `*items` (an sumi__alloc'ed array, NULL at first) so that it holds at least `need`. */
 sumi_status sumi__grow(sumi_context *ctx, void **items, size_t *capacity, size_t need, size_t item_bytes);
 

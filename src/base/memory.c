@@ -58,6 +58,16 @@ void sumi__pages_release(const void *memory, size_t bytes) {
 #endif
 }
 
+void sumi__pages_prepare(void *memory, size_t bytes) {
+#if defined(MADV_POPULATE_WRITE)
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = ((uintptr_t)memory + page - 1) / page * page,
+                  end = ((uintptr_t)memory + bytes) / page * page;
+  if (begin < end) madvise((void *)begin, end - begin, MADV_POPULATE_WRITE);
+#else
+  (void)memory, (void)bytes;
+#endif
+}
+
 sumi_status sumi__grow(sumi_context *ctx, void **items, size_t *capacity, size_t need, size_t item_bytes) {
   if (need <= *capacity) return SUMI_OK;
   size_t grown = *capacity ? *capacity * 2 : 16;

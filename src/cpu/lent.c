@@ -28,6 +28,14 @@ static int64_t side_by_side(const int64_t *places, int64_t count, int64_t distan
   return n;
 }
 
+/* The bytes of a group of vectors, if one follows the other; else 0. */
+static size_t bytes_of_group(const sumi__lent_packing *k, int64_t vector) {
+  const int64_t size = k->group * vector * k->channels * k->lent.taps;
+  for (int64_t i = 0; i < k->vectors; i += k->group)
+    if (k->of_row[i] != i / k->group * size) return 0;
+  return k->vectors % k->group == 0 ? (size_t)size * sumi_dtype_bytes(k->dtype) : 0;
+}
+
 /* ---- Layouts of oneDNN's ---- */
 
 /* What index `at` of a dimension contributes to the place of an element. */
@@ -69,6 +77,7 @@ sumi_status sumi__lent_pack_dnn(const sumi__call *c, const sumi__load_attrs *a, 
     k.block = sumi__min_i64(SUMI__LENT_CHANNELS, SUMI__LENT_VALUES / taps / 2 * 2);
     k.group = side_by_side(of_row, k.vectors, vector * pair);
     k.of_row = of_row, k.of_channel = of_channel, k.of_tap = of_tap;
+    k.group_bytes = bytes_of_group(&k, vector);
     const int64_t items = (k.vectors + k.group - 1) / k.group * ((k.channels + k.block - 1) / k.block);
     sumi__parallel_for(c->threads, items, 1, SUMI__ISA_PICK(c->ctx, sumi__cpu_lent_pack), &k);
   }

@@ -32,6 +32,7 @@ typedef struct sumi__lent_packing {
   sumi_dtype dtype;                 /* of `packed`: f32, or bf16 of which two channels lie together */
   int64_t vectors, channels, block; /* of rows, and channels, with zeros behind the file's; channels read at once */
   int64_t group;                    /* vectors that are packed together, because they lie side by side */
+  size_t group_bytes;               /* of a whole group, where one follows the other; else 0 */
   const int64_t *of_row, *of_channel, *of_tap; /* elements; for each vector, each channel (of bf16: two), each tap */
   void *packed;
 } sumi__lent_packing;

@@ -46,6 +46,8 @@ void SUMI__ISA_NAME(sumi__cpu_lent_pack)(void *packing, int64_t begin, int64_t e
   (void)worker;
   for (int64_t item = begin; item < end; item++) {
     const int64_t first = item / blocks * k->group, last = sumi__min_i64(first + k->group, k->vectors);
+    if ((item == begin || item % blocks == 0) && k->group_bytes)
+      sumi__pages_prepare((char *)k->packed + item / blocks * (int64_t)k->group_bytes, k->group_bytes);
     for (int64_t vector = first; vector < last; vector++) pack_block(k, vector, item % blocks * k->block);
   }
 }

@@ -147,6 +147,13 @@ ALWAYS_INLINE void pack_lanes(const sumi__winograd_lent *k, int64_t o, int64_t c
   }
 }
 
+static void prepare_panel(const sumi__winograd_lent *k, int64_t panel) {
+  const sumi__winograd *p = k->p;
+  const size_t bytes = (size_t)(panel_vectors(p->columns, panel) * V * p->units) * sizeof *k->packed;
+  for (int f = 0; f < p->side * p->side; f++)
+    sumi__pages_prepare(k->packed + (f * p->columns + panel) * p->units, bytes);
+}
+
 void SUMI__ISA_NAME(sumi__cpu_winograd_pack_lent)(void *packing, int64_t begin, int64_t end, int worker) {
   const sumi__winograd_lent *k = packing;
   const sumi__winograd *p = k->p;
@@ -156,6 +163,7 @@ void SUMI__ISA_NAME(sumi__cpu_winograd_pack_lent)(void *packing, int64_t begin, 
   for (int64_t item = begin; item < end; item++) {
     const int64_t panel = item / blocks * PANEL_COLUMNS, c = item % blocks * SUMI__WINOGRAD_LENT;
     const int64_t n = sumi__min_i64(SUMI__WINOGRAD_LENT, all - c);
+    if (item == begin || item % blocks == 0) prepare_panel(k, panel);
     for (int64_t o = panel; o < sumi__min_i64(panel + PANEL_COLUMNS, p->columns); o += V) {
 #if defined(SUMI__SIMD_PAIRS)
       if (p->pairs && p->side == 3) pack_lanes(k, o, c, n, 3, true);
