@@ -325,6 +325,32 @@ static void absorbed_by_reference(void **state) {
   }
 }
 
+/* Where bf16 is multiplied by tiles, the plain algorithm is the faster one. */
+static void upsampled_where_there_are_tiles(void **state) {
+  sumi_context *ctx = *state;
+  const bool has = ctx->tiles;
+  sumi_backend *backend = NULL;
+  assert_ok(ctx, sumi_backend_cpu(ctx, &backend));
+  for (int i = 0; i < 4; i++) {
+    const bool bf16 = i % 2;
+    sumi_graph *g = NULL;
+    random_graph r;
+    ctx->tiles = i / 2;
+    assert_ok(ctx, sumi_graph_create(ctx, &g));
+    sumi_graph_set_compute(g, bf16 ? SUMI_BF16 : SUMI_F32);
+    random_graph_make(&r, g, 1, 0, false);
+    r.n_outputs = 0;
+    sumi_tensor *x = sumi_cast(g, picture(&r), bf16 ? SUMI_BF16 : SUMI_F32);
+    output(&r, convolution(&r, sumi_upsample_nearest(g, x, 2, 2), 1));
+    sumi_program *p = compile(backend, g, r.n_outputs, r.outputs, false);
+    assert_int_equal(count_ops(p, "conv2d_upsampled"), !(bf16 && ctx->tiles));
+    sumi_program_free(p);
+    sumi_graph_free(g);
+  }
+  ctx->tiles = has;
+  sumi_backend_free(backend);
+}
+
 /* A chain of residuals needs room for two values at a time: each sum lies where the one before it lay. */
 static void residuals_take_over(void **state) {
   sumi_context *ctx = *state;
@@ -379,8 +405,13 @@ static void random_bf16(void **state) { random_graphs(*state, true, false, 0.1);
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(chosen_graphs),  cmocka_unit_test(absorbed_by_reference), cmocka_unit_test(residuals_take_over),
-      cmocka_unit_test(random_forward), cmocka_unit_test(random_backward),       cmocka_unit_test(random_bf16),
+      cmocka_unit_test(chosen_graphs),
+      cmocka_unit_test(absorbed_by_reference),
+      cmocka_unit_test(upsampled_where_there_are_tiles),
+      cmocka_unit_test(residuals_take_over),
+      cmocka_unit_test(random_forward),
+      cmocka_unit_test(random_backward),
+      cmocka_unit_test(random_bf16),
   };
   return cmocka_run_group_tests(tests, support_setup, support_teardown);
 }
