@@ -64,19 +64,19 @@ static sumi_status prepare(sumi__prep *prep) {
   p->units = p->pairs ? p->shape.width / 2 : p->shape.width;
   p->padded = up(p->shape.width, VECTOR);
   p->half = p->pairs && p->padded - p->shape.width >= VECTOR / 2;
-  p->measures = !p->shape.has_mask && p->shape.keys > 4 * p->shape.width;
+  p->bounds = !p->shape.has_mask && p->shape.keys > 4 * p->shape.width;
   cut_keys(p);
   const int64_t heads = p->shape.batch * p->shape.heads;
   p->heads_at_once = sumi__max_i64(prep->threads, PACKED_UNITS / (p->key_units + p->value_units));
   p->heads_at_once = sumi__min_i64(p->heads_at_once, heads);
-  p->length_units = up(p->heads_at_once * p->tiles, VECTOR);
+  p->norm_units = up(p->heads_at_once * p->tiles, VECTOR);
   p->block = sumi__min_i64(BLOCK, up(p->shape.queries, 8));
   while (p->block > 32 && heads * ((p->shape.queries + p->block - 1) / p->block) < 2 * prep->threads)
     p->block = up(p->block / 2, 8);
   p->blocks = (p->shape.queries + p->block - 1) / p->block;
   /* queries, results, scores of eight, maxima and sums */
   p->worker_units = up(p->block * p->units, VECTOR) + p->block * p->padded + 8 * p->tile + 2 * up(p->block, VECTOR);
-  prep->scratch_bytes = sizeof(float) * (size_t)(p->heads_at_once * (p->key_units + p->value_units) + p->length_units +
+  prep->scratch_bytes = sizeof(float) * (size_t)(p->heads_at_once * (p->key_units + p->value_units) + p->norm_units +
                                                  prep->threads * p->worker_units);
   prep->state = p;
   return SUMI_OK;

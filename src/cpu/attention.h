@@ -22,14 +22,14 @@ typedef struct sumi__attention_plan {
   sumi__attention_shape shape;
   bool half;             /* of pairs: the last vector of a value has eight numbers or fewer */
   bool pairs;            /* bf16 in pairs; else f32 */
-  bool measures;         /* lengths of queries and keys */
+  bool bounds;           /* scores, by the norms of queries and keys */
   int64_t units;         /* of a query or a key */
   int64_t tile, tiles;   /* keys that are looked at together, a multiple of whole panels; such tiles of a head */
   int64_t padded;        /* width, rounded up to whole vectors */
   int64_t block, blocks; /* queries of one job; jobs of a head */
   int64_t heads_at_once; /* of all pictures, whose keys and values lie packed at the same time */
   int64_t key_units, value_units; /* of a packed head */
-  int64_t length_units;           /* of the largest squares of keys' lengths, one for each tile of all packed heads */
+  int64_t norm_units;             /* of the largest squared norms of keys, one for each tile of all packed heads */
   int64_t worker_units;           /* of scratch memory for each worker, behind what is packed */
 } sumi__attention_plan;
 

@@ -79,7 +79,7 @@ static void take_rows(const sumi__attention_grad_plan *p, float *rows, float *st
   }
 #endif
   (void)rows;
-  tile_copy(steps, p->padded, x, p->shape.dtype, at, stride, n, p->shape.width, 1.0f);
+  tile_copy(steps, p->padded, x, p->shape.dtype, at, stride, n, p->shape.width);
 }
 
 static void take_keys(const sumi__call *c, const head_buffers *b, int64_t at, int64_t stride, int64_t seen) {
@@ -94,7 +94,7 @@ static void take_keys(const sumi__call *c, const head_buffers *b, int64_t at, in
     return;
   }
 #endif
-  tile_copy(b->keys, p->padded, c->in[4], dtype, at, stride, seen, p->shape.width, 1.0f);
+  tile_copy(b->keys, p->padded, c->in[4], dtype, at, stride, seen, p->shape.width);
 }
 
 /* ---- Weights and their gradients ---- */
@@ -137,17 +137,17 @@ static void differentiate_pair(const sumi__attention_grad_plan *p, const head_bu
 #endif
 
 /* Of n queries from `query` on against keys [key, key + seen). */
-static void soften(const sumi__call *c, const head_buffers *b, const head_place *h, int64_t query, int64_t n,
-                   int64_t key, int64_t seen) {
+static void softmax_gradient(const sumi__call *c, const head_buffers *b, const head_place *h, int64_t query, int64_t n,
+                             int64_t key, int64_t seen) {
   const sumi__attention_grad_plan *p = c->state;
   const float *lse = (const float *)c->in[2] + (h->n * p->shape.heads + h->head) * p->shape.queries + query;
   const float *delta = b->delta + query;
-  const bool hides = p->shape.has_mask || p->shape.causal || seen < p->tile;
-  const float factor = hides ? 1.0f : p->shape.scale;
-  for (int64_t r = 0; r < n && hides; r++) {
+  const bool masked = p->shape.has_mask || p->shape.causal || seen < p->tile;
+  const float factor = masked ? 1.0f : p->shape.scale;
+  for (int64_t r = 0; r < n && masked; r++) {
     float *scores = b->weights + r * p->tile;
     for (int64_t j = 0; j < p->tile; j += V) vstore(scores + j, p->shape.scale * vload(scores + j));
-    hide(c, &p->shape, h, scores, p->tile, query + r, key, seen);
+    mask_scores(c, &p->shape, h, scores, p->tile, query + r, key, seen);
   }
 #if defined(SUMI__SIMD_PAIRS)
   for (int64_t r = 0; r < n && p->pairs; r += 2)
@@ -200,7 +200,7 @@ static void pass(const sumi__call *c, const head_buffers *b, const head_place *h
   take_rows(p, b->dy_rows, b->dy_steps, c->in[0], at, h->stride, n);
   score(p, b->q_rows, b->keys_across, b->weights, n);
   score(p, b->dy_rows, b->values_across, b->ds, n);
-  soften(c, b, h, query, n, key, seen);
+  softmax_gradient(c, b, h, query, n, key, seen);
   gather(p, b->weights, b->dy_steps, b->dv, n, seen);
   gather(p, b->ds, b->q_steps, b->dk, n, seen);
   tile_multiply(&(tile_product){.a = b->ds_rows,

@@ -1,4 +1,4 @@
-/* What attention and its gradient share: where a head lies, and which scores are hidden. */
+/* What attention and its gradient share: where a head lies, and which scores are masked. */
 #ifndef SUMI_SRC_CPU_ISA_SCORES_H
 #define SUMI_SRC_CPU_ISA_SCORES_H
 
@@ -20,9 +20,9 @@ static inline head_place place_of_head(const sumi__attention_shape *s, int64_t i
 }
 
 /* Adds the mask to one query's `tile` scores of keys [key, key + seen), and puts -infinity where there is no key or
- * where a causal attention does not look. */
-static inline void hide(const sumi__call *c, const sumi__attention_shape *s, const head_place *h, float *scores,
-                        int64_t tile, int64_t query, int64_t key, int64_t seen) {
+ * where a causal attention does not go. */
+static inline void mask_scores(const sumi__call *c, const sumi__attention_shape *s, const head_place *h, float *scores,
+                               int64_t tile, int64_t query, int64_t key, int64_t seen) {
   if (s->has_mask) {
     const int64_t *m = s->mask_strides;
     const float *mask = (const float *)c->in[s->first + 3] + h->n * m[0] + h->head * m[1] + query * m[2] + key * m[3];

@@ -72,14 +72,14 @@ static inline void tile_multiply(const tile_product *p) {
   tile_rows(p, false);
 }
 
-/* rows x columns numbers from x (rows `stride` elements apart, beginning at element `at`), times `scale`, to rows of
- * `padded` floats, with zeros behind. */
+/* rows x columns numbers from x (rows `stride` elements apart, beginning at element `at`) to rows of `padded` floats,
+ * with zeros behind. */
 static inline void tile_copy(float *to, int64_t padded, const void *x, sumi_dtype dtype, int64_t at, int64_t stride,
-                             int64_t rows, int64_t columns, float scale) {
+                             int64_t rows, int64_t columns) {
   for (int64_t r = 0; r < rows; r++) {
     int64_t i = 0;
-    for (; i + V <= columns; i += V) vstore(to + r * padded + i, scale * vload_as(x, dtype, at + r * stride + i));
-    if (i < columns) vstore(to + r * padded + i, scale * vload_as_n(x, dtype, at + r * stride + i, columns - i));
+    for (; i + V <= columns; i += V) vstore(to + r * padded + i, vload_as(x, dtype, at + r * stride + i));
+    if (i < columns) vstore(to + r * padded + i, vload_as_n(x, dtype, at + r * stride + i, columns - i));
     for (i = (columns + V - 1) / V * V; i < padded; i++) to[r * padded + i] = 0.0f;
   }
 }
