@@ -80,6 +80,7 @@ static inline bool sumi__mul_i64(int64_t a, int64_t b, int64_t *out) { return !_
 static inline bool sumi__add_i64(int64_t a, int64_t b, int64_t *out) { return !__builtin_add_overflow(a, b, out); }
 
 static inline size_t sumi__align_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+static inline int64_t sumi__up_to_i64(int64_t n, int64_t to) { return (n + to - 1) / to * to; } /* a multiple */
 static inline int64_t sumi__min_i64(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t sumi__max_i64(int64_t a, int64_t b) { return a > b ? a : b; }
 

@@ -17,8 +17,6 @@ enum {
   GRAD_SMALL_TILE = 96
 };
 
-static int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
 static sumi__attention_shape shape_of(const sumi__node *n, int first) {
   const sumi__attention_attrs *a = n->attrs;
   const int64_t *q = n->inputs[first]->shape.dims;
@@ -48,7 +46,7 @@ static void destroy(sumi_context *ctx, void *state) { sumi__free(ctx, state); }
 
 /* A tile is a whole number of panels, or all keys in whole vectors where they are few. */
 static void cut_keys(sumi__attention_plan *p) {
-  const int64_t keys = up(p->shape.keys, VECTOR);
+  const int64_t keys = sumi__up_to_i64(p->shape.keys, VECTOR);
   const int64_t part = p->pairs ? 2 : 1, most = TILE * (p->units + p->padded / part) <= TILE_UNITS ? TILE : TILE / 2;
   p->tile = sumi__min_i64(keys, most);
   p->tiles = (p->shape.keys + p->tile - 1) / p->tile;
@@ -62,20 +60,21 @@ static sumi_status prepare(sumi__prep *prep) {
   p->shape = shape_of(prep->node, 0);
   p->pairs = takes_pairs(prep, &p->shape);
   p->units = p->pairs ? p->shape.width / 2 : p->shape.width;
-  p->padded = up(p->shape.width, VECTOR);
+  p->padded = sumi__up_to_i64(p->shape.width, VECTOR);
   p->half = p->pairs && p->padded - p->shape.width >= VECTOR / 2;
   p->bounds = !p->shape.has_mask && p->shape.keys > 4 * p->shape.width;
   cut_keys(p);
   const int64_t heads = p->shape.batch * p->shape.heads;
   p->heads_at_once = sumi__max_i64(prep->threads, PACKED_UNITS / (p->key_units + p->value_units));
   p->heads_at_once = sumi__min_i64(p->heads_at_once, heads);
-  p->norm_units = up(p->heads_at_once * p->tiles, VECTOR);
-  p->block = sumi__min_i64(BLOCK, up(p->shape.queries, 8));
+  p->norm_units = sumi__up_to_i64(p->heads_at_once * p->tiles, VECTOR);
+  p->block = sumi__min_i64(BLOCK, sumi__up_to_i64(p->shape.queries, 8));
   while (p->block > 32 && heads * ((p->shape.queries + p->block - 1) / p->block) < 2 * prep->threads)
-    p->block = up(p->block / 2, 8);
+    p->block = sumi__up_to_i64(p->block / 2, 8);
   p->blocks = (p->shape.queries + p->block - 1) / p->block;
   /* queries, results, scores of eight, maxima and sums */
-  p->worker_units = up(p->block * p->units, VECTOR) + p->block * p->padded + 8 * p->tile + 2 * up(p->block, VECTOR);
+  p->worker_units = sumi__up_to_i64(p->block * p->units, VECTOR) + p->block * p->padded + 8 * p->tile +
+                    2 * sumi__up_to_i64(p->block, VECTOR);
   prep->scratch_bytes = sizeof(float) * (size_t)(p->heads_at_once * (p->key_units + p->value_units) + p->norm_units +
                                                  prep->threads * p->worker_units);
   prep->state = p;
@@ -104,12 +103,14 @@ static sumi_status prepare_grad(sumi__prep *prep) {
   p->shape = shape_of(prep->node, 3);
   p->pairs = takes_pairs(prep, &p->shape);
   p->units = p->pairs ? p->shape.width / 2 : p->shape.width;
-  p->padded = up(p->shape.width, VECTOR);
-  p->tile = p->shape.keys <= GRAD_SMALL_TILE ? up(p->shape.keys, VECTOR) : p->pairs ? GRAD_PAIRS_TILE : GRAD_TILE;
+  p->padded = sumi__up_to_i64(p->shape.width, VECTOR);
+  p->tile = p->shape.keys <= GRAD_SMALL_TILE ? sumi__up_to_i64(p->shape.keys, VECTOR)
+            : p->pairs                       ? GRAD_PAIRS_TILE
+                                             : GRAD_TILE;
   p->block = p->pairs ? GRAD_PAIRS_BLOCK : GRAD_BLOCK;
   /* q and dy, as rows and as steps; dq and delta of all queries; keys along, keys and values across, dk and dv; scores
    * and their gradients, the latter in rows once more */
-  p->worker_size = 4 * p->block * p->padded + p->shape.queries * p->padded + up(p->shape.queries, VECTOR) +
+  p->worker_size = 4 * p->block * p->padded + p->shape.queries * p->padded + sumi__up_to_i64(p->shape.queries, VECTOR) +
                    5 * p->tile * p->padded + 3 * p->block * p->tile;
   prep->state = p;
   prep->scratch_bytes = (size_t)prep->threads * (size_t)p->worker_size * sizeof(float);

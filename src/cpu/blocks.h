@@ -16,11 +16,6 @@ typedef struct sumi__block {
 
 /* Ended by a NULL name. An operator that is not among them is run by its `scalar`. */
 typedef const sumi__block sumi__block_table[];
-#if defined(__x86_64__)
-extern sumi__block_table sumi__cpu_blocks_generic, sumi__cpu_blocks_avx2, sumi__cpu_blocks_avx512,
-    sumi__cpu_blocks_avx512_bf16;
-#else
-extern sumi__block_table sumi__cpu_blocks_generic;
-#endif
+SUMI__ISA_DECLARE_TABLE(sumi__block_table, sumi__cpu_blocks);
 
 #endif

@@ -56,22 +56,8 @@ typedef struct fused_state {
 
 /* ---- Preparation ---- */
 
-static const sumi__block *blocks_of(const sumi_context *ctx) {
-#if defined(__x86_64__)
-  switch (ctx->isa) {
-  case SUMI__ISA_AVX512_BF16: return sumi__cpu_blocks_avx512_bf16;
-  case SUMI__ISA_AVX512: return sumi__cpu_blocks_avx512;
-  case SUMI__ISA_AVX2: return sumi__cpu_blocks_avx2;
-  default: return sumi__cpu_blocks_generic;
-  }
-#else
-  (void)ctx;
-  return sumi__cpu_blocks_generic;
-#endif
-}
-
 static sumi__block_fn find_block(const sumi_context *ctx, const char *name) {
-  const sumi__block *b = blocks_of(ctx);
+  const sumi__block *b = *SUMI__ISA_PICK_TABLE(ctx, sumi__cpu_blocks);
   while (b->name && strcmp(b->name, name) != 0) b++;
   return b->run;
 }

@@ -8,10 +8,6 @@ bool sumi__lent_read(const sumi__load_attrs *a, int64_t rows, int64_t channels, 
   return fits;
 }
 
-static int64_t vector_of(const sumi_context *ctx) {
-  return ctx->isa >= SUMI__ISA_AVX512 ? 16 : ctx->isa >= SUMI__ISA_AVX2 ? 8 : 4;
-}
-
 /* Keeps each `step`-th of `count` places. False unless the ones between follow at distances of `distance`. */
 static bool thin_out(int64_t *places, int64_t count, int64_t step, int64_t distance) {
   if (count % step != 0) return false;
@@ -64,7 +60,7 @@ sumi_status sumi__lent_pack_dnn(const sumi__call *c, const sumi__load_attrs *a, 
   if (!sumi__dnn_packed_blocks(d, &b) || a->dtype != b.dtype || taps_of(&b) * 2 > SUMI__LENT_VALUES)
     return SUMI_UNSUPPORTED;
   if (!sumi__lent_read(a, b.dims[b.column_dim], b.dims[b.depth_dim], taps_of(&b), &k.lent)) return SUMI_UNSUPPORTED;
-  const int64_t vector = vector_of(c->ctx), pair = a->dtype == SUMI_BF16 ? 2 : 1, taps = taps_of(&b);
+  const int64_t vector = sumi__isa_floats(c->ctx->isa), pair = a->dtype == SUMI_BF16 ? 2 : 1, taps = taps_of(&b);
   const int64_t rows = b.padded[b.column_dim], channels = b.padded[b.depth_dim];
   int64_t *of_row = sumi__alloc_array(c->ctx, (size_t)(rows + channels + taps), sizeof *of_row);
   if (!of_row) return SUMI_NO_MEMORY;

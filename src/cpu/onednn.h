@@ -1,6 +1,7 @@
 /* oneDNN behind a small interface of our own: convolutions, their gradients, and matrix products over the layouts that
  * graphs use. A plan is made once (for the number of threads that the library has then, sumi__set_library_threads),
- * and run any number of times without allocating, by one thread at a time. All of oneDNN is in onednn.c, which builds
+ * and run any number of times by one thread at a time, in memory that it is given (but for a few hundred bytes that
+ * oneDNN's primitives take for themselves). All of oneDNN is in onednn.c, which builds
  * with 2.6 and with 3.x. */
 #ifndef SUMI_SRC_CPU_ONEDNN_H
 #define SUMI_SRC_CPU_ONEDNN_H

@@ -1,3 +1,5 @@
+/* How convolutions and matrix products run a plan: operands are widened before it, and after it bias and addend are
+ * added to f32 sums, which are rounded once. */
 #include "cpu/product.h"
 
 #include "cpu/convert.h"

@@ -1,3 +1,5 @@
+/* Plans of cpu/taps.h: from a convolution's or product's sizes to classes of rows, packed operands and items of work.
+ * The loops are in isa/taps.c. */
 #include "cpu/taps.h"
 
 #include <string.h>
@@ -47,7 +49,7 @@ static sumi__taps *new_taps(sumi_context *ctx, int64_t products) {
   if (!t) return NULL;
   t->ctx = ctx;
   t->threads = ctx->threads;
-  t->vector = ctx->isa >= SUMI__ISA_AVX512 ? 16 : ctx->isa >= SUMI__ISA_AVX2 ? 8 : 4;
+  t->vector = sumi__isa_floats(ctx->isa);
   t->n_products = products;
   t->products = sumi__alloc_array(ctx, (size_t)products, sizeof *t->products);
   if (t->products) return t;

@@ -5,8 +5,6 @@
 
 enum { MAX_CHANNELS = 4 };
 
-static int64_t vector_of(sumi__isa isa) { return isa >= SUMI__ISA_AVX512 ? 16 : isa >= SUMI__ISA_AVX2 ? 8 : 4; }
-
 static int64_t columns_of(const sumi__prep *p) {
   const sumi__conv_attrs *a = p->node->attrs;
   return a->kernel_h * a->kernel_w * p->node->outputs[0]->shape.dims[3];
@@ -17,7 +15,7 @@ static bool supports(const sumi__prep *p) {
   const sumi__conv_attrs *a = p->node->attrs;
   const sumi_shape *x = &p->node->outputs[0]->shape;
   return a->groups == 1 && x->dims[3] <= MAX_CHANNELS && x->dims[0] >= p->threads &&
-         columns_of(p) <= SUMI__THIN_CONV_VECTORS * vector_of(p->ctx->isa);
+         columns_of(p) <= SUMI__THIN_CONV_VECTORS * sumi__isa_floats(p->ctx->isa);
 }
 
 static size_t floats(int64_t count) { return sumi__align_up((size_t)count * sizeof(float), 64); }
@@ -25,7 +23,7 @@ static size_t floats(int64_t count) { return sumi__align_up((size_t)count * size
 static sumi_status prepare(sumi__prep *p) {
   const sumi__conv_attrs *a = p->node->attrs;
   const sumi_shape *dy = &p->node->inputs[0]->shape;
-  const int64_t vector = vector_of(p->ctx->isa);
+  const int64_t vector = sumi__isa_floats(p->ctx->isa);
   sumi__thin_conv_task *t = sumi__alloc_zero(p->ctx, sizeof *t);
   if (!t) return SUMI_NO_MEMORY;
   t->attrs = *a;

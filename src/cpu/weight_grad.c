@@ -16,7 +16,7 @@ static sumi_status prepare(sumi__prep *p, const sumi__weight_grad_task *geometry
   *t = *geometry;
   t->columns = t->kernel_h * t->kernel_w * t->in;
   t->tile_rows = sumi__weight_grad_tile_rows(isa);
-  t->panel_columns = SUMI__WEIGHT_GRAD_VECTORS * sumi__weight_grad_vector(isa);
+  t->panel_columns = SUMI__WEIGHT_GRAD_VECTORS * sumi__isa_floats(isa);
   t->column_panels = (t->columns + t->panel_columns - 1) / t->panel_columns;
   const int64_t row_tiles = (t->out + t->tile_rows - 1) / t->tile_rows;
   const int64_t groups = sumi__min_i64(row_tiles, (p->threads + t->column_panels - 1) / t->column_panels);

@@ -37,11 +37,8 @@ typedef struct sumi__window {
   int32_t y, x;   /* may be negative */
 } sumi__window;
 
-/* Rows and columns of a tile's vectors on an instruction set. */
+/* Rows of a tile on an instruction set. */
 static inline int64_t sumi__weight_grad_tile_rows(sumi__isa isa) { return isa >= SUMI__ISA_AVX512 ? 8 : 4; }
-static inline int64_t sumi__weight_grad_vector(sumi__isa isa) {
-  return isa >= SUMI__ISA_AVX512 ? 16 : isa >= SUMI__ISA_AVX2 ? 8 : 4;
-}
 
 /* Items [begin, end): item i is the column panel i % column_panels of the row group i / column_panels. */
 SUMI__ISA_DECLARE(void, sumi__cpu_weight_grad_items, (void *task, int64_t begin, int64_t end, int worker));

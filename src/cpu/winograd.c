@@ -13,8 +13,6 @@ enum { ROWS = 8, PANEL = 48, BLOCK_UNITS = 3 << 19, MIN_BLOCK = 32, SEGMENT = 12
  * megabyte. It makes small feature maps of many channels take the smaller tiles, or the plain algorithm. */
 #define BYTE_PRICE 2.0
 
-static int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
 static int64_t positions(const sumi__winograd *p) { return p->side * p->side; }
 
 /* A side of 3 is that of a picture read twice as large. */
@@ -22,7 +20,6 @@ static sumi__winograd geometry(const sumi__prep *prep, int side, bool pairs, boo
   const int m = side == 3 ? 2 : side - 2;
   const sumi__conv_attrs *a = prep->node->attrs;
   const sumi_tensor *x = prep->node->inputs[0], *y = prep->node->outputs[0];
-  const sumi__isa isa = prep->ctx->isa;
   sumi__winograd p = {.m = m,
                       .side = side,
                       .pairs = pairs,
@@ -39,20 +36,18 @@ static sumi__winograd geometry(const sumi__prep *prep, int side, bool pairs, boo
                       .o = y->shape.dims[3],
                       .pad_top = gradient ? 2 - a->pad_top : a->pad_top,
                       .pad_left = gradient ? 2 - a->pad_left : a->pad_left,
-                      .vector = isa >= SUMI__ISA_AVX512 ? 16
-                                : isa >= SUMI__ISA_AVX2 ? 8
-                                                        : 4};
+                      .vector = sumi__isa_floats(prep->ctx->isa)};
   p.tiles_h = (p.oh + m - 1) / m;
   p.tiles_w = (p.ow + m - 1) / m;
   p.tiles = p.n * p.tiles_h * p.tiles_w;
-  p.units = up(p.i, p.vector * (pairs ? 2 : 1)) / (pairs ? 2 : 1);
-  p.columns = up(p.o, p.vector);
+  p.units = sumi__up_to_i64(p.i, p.vector * (pairs ? 2 : 1)) / (pairs ? 2 : 1);
+  p.columns = sumi__up_to_i64(p.o, p.vector);
   p.block = sumi__max_i64(MIN_BLOCK, BLOCK_UNITS / (positions(&p) * p.units) / ROWS * ROWS);
-  p.block = sumi__min_i64(p.block, up(p.tiles, ROWS));
+  p.block = sumi__min_i64(p.block, sumi__up_to_i64(p.tiles, ROWS));
   p.segment = sumi__min_i64(SEGMENT, p.block);
   /* An odd number of cache lines more than the data, so that the positions of a tile fall into different sets. */
-  p.a_position = up(p.block * p.units, 16) | 16;
-  p.c_position = up(p.segment * PANEL, 16) | 16;
+  p.a_position = sumi__up_to_i64(p.block * p.units, 16) | 16;
+  p.c_position = sumi__up_to_i64(p.segment * PANEL, 16) | 16;
   p.direct_tiles = prep->ctx->tiles;
   return p;
 }
@@ -79,7 +74,7 @@ static double cost_direct(const sumi__winograd *p, bool bf16) {
 
 /* Filters that stay packed have their price: memory. Others are transformed in each run. */
 static double cost_winograd(const sumi__winograd *p, bool fixed, double direct_bytes) {
-  const double tiles = (double)up(p->tiles, ROWS), columns = (double)(p->columns / p->vector);
+  const double tiles = (double)sumi__up_to_i64(p->tiles, ROWS), columns = (double)(p->columns / p->vector);
   const double products = (double)positions(p) * tiles * (double)p->units * columns / 0.9;
   const double inputs = (double)((p->i + p->vector - 1) / p->vector);
   const double transforms = tiles * (inputs * (p->m == 4 ? 400.0 : 120.0) + columns * (p->m == 4 ? 300.0 : 110.0));
@@ -95,7 +90,7 @@ static sumi_status take(sumi__prep *prep, const sumi__winograd *chosen) {
   prep->packed_bytes[1] = filter_bytes(p);
   prep->packed_layout[1] =
       sumi__hash((int64_t[]){p->side, p->pairs, p->gradient, p->vector, p->i, p->o}, 6 * sizeof(int64_t), 0);
-  prep->scratch_bytes = sizeof(float) * (size_t)(up(p->i, 16) + positions(p) * p->a_position +
+  prep->scratch_bytes = sizeof(float) * (size_t)(sumi__up_to_i64(p->i, 16) + positions(p) * p->a_position +
                                                  prep->threads * positions(p) * p->c_position);
   prep->adds_in_place = true;
   prep->state = p;
@@ -155,7 +150,7 @@ static sumi_status pack_lent(const sumi__call *c, int input, const sumi__load_at
   if (input != 1 || a->dtype != p->w_dtype || !sumi__lent_read(a, p->o, p->i, 9, &k.filters)) return SUMI_UNSUPPORTED;
   const int64_t panel = 3 * p->vector, channels = p->units * (p->pairs ? 2 : 1); /* panel: see isa/panel.h */
   const int64_t panels = (p->columns + panel - 1) / panel,
-                blocks = up(channels, SUMI__WINOGRAD_LENT) / SUMI__WINOGRAD_LENT;
+                blocks = sumi__up_to_i64(channels, SUMI__WINOGRAD_LENT) / SUMI__WINOGRAD_LENT;
   sumi__parallel_for(c->threads, panels * blocks, 1, SUMI__ISA_PICK(c->ctx, sumi__cpu_winograd_pack_lent), &k);
   return SUMI_OK;
 }
@@ -173,7 +168,7 @@ static sumi_status run(const sumi__call *c) {
                           .zeros = zeros,
                           .c_worker = positions(p) * p->c_position};
   memset(zeros, 0, (size_t)p->i * sizeof *zeros);
-  r.a = zeros + up(p->i, 16);
+  r.a = zeros + sumi__up_to_i64(p->i, 16);
   r.c = r.a + positions(p) * p->a_position;
   for (r.first = 0; r.first < p->tiles; r.first += p->block) {
     r.count = sumi__min_i64(p->block, p->tiles - r.first);

@@ -10,14 +10,11 @@
  * the sums may take: beyond it they leave the cache, and are no small part of the arena. */
 enum { BLOCK_UNITS = 2 << 20, MOST_STEPS = 128, FEWEST_STEPS = 32, PANEL = 3, ROWS = 8, MOST_SUMS = 64 << 20 };
 
-static int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
 static int64_t positions(const sumi__winograd_grad *p) { return (p->m + 2) * (p->m + 2); }
 
 static sumi__winograd_grad geometry(const sumi__prep *prep, int m, bool pairs) {
   const sumi__conv_attrs *a = prep->node->attrs;
   const sumi_tensor *x = prep->node->inputs[0], *dy = prep->node->inputs[1];
-  const sumi__isa isa = prep->ctx->isa;
   sumi__winograd_grad p = {.m = m,
                            .pairs = pairs,
                            .dtype = x->dtype,
@@ -30,20 +27,18 @@ static sumi__winograd_grad geometry(const sumi__prep *prep, int m, bool pairs) {
                            .o = dy->shape.dims[3],
                            .pad_top = a->pad_top,
                            .pad_left = a->pad_left,
-                           .vector = isa >= SUMI__ISA_AVX512 ? 16
-                                     : isa >= SUMI__ISA_AVX2 ? 8
-                                                             : 4};
+                           .vector = sumi__isa_floats(prep->ctx->isa)};
   p.tiles_h = (p.oh + m - 1) / m;
   p.tiles_w = (p.ow + m - 1) / m;
   p.tiles = p.n * p.tiles_h * p.tiles_w;
-  p.rows = up(p.o, p.vector);
-  p.columns = up(p.i, p.vector);
+  p.rows = sumi__up_to_i64(p.o, p.vector);
+  p.columns = sumi__up_to_i64(p.i, p.vector);
   p.panels = (p.columns + PANEL * p.vector - 1) / (PANEL * p.vector);
   p.steps = sumi__min_i64(MOST_STEPS, BLOCK_UNITS / (positions(&p) * (p.rows + p.columns)));
   p.steps = sumi__min_i64(sumi__max_i64(FEWEST_STEPS, p.steps), (p.tiles + (pairs ? 1 : 0)) / (pairs ? 2 : 1));
   /* An odd number of cache lines more than the data, so that the positions of a tile fall into different sets. */
-  p.a_position = up(p.rows * p.steps, 16) | 16;
-  p.b_position = up(p.columns * p.steps, 16) | 16;
+  p.a_position = sumi__up_to_i64(p.rows * p.steps, 16) | 16;
+  p.b_position = sumi__up_to_i64(p.columns * p.steps, 16) | 16;
   p.c_position = p.rows * p.columns;
   return p;
 }
@@ -59,7 +54,7 @@ static bool supports(const sumi__prep *prep) {
 /* Costs in cycles of one core, of the layer and the instruction set alone, so that every run chooses the same. The
  * plain algorithm's columns are all taps of all channels, so that few channels waste nothing there. */
 static double cost_direct(const sumi__winograd_grad *p, bool bf16) {
-  const double products = 9.0 * (double)(p->n * p->oh * p->ow) * (double)(up(p->o, ROWS) * p->i);
+  const double products = 9.0 * (double)(p->n * p->oh * p->ow) * (double)(sumi__up_to_i64(p->o, ROWS) * p->i);
   return products / (double)(p->vector * (bf16 ? 2 : 1)) / 0.85;
 }
 
@@ -72,7 +67,7 @@ static double cost_winograd(const sumi__winograd_grad *p) {
 }
 
 static size_t floats(const sumi__winograd_grad *p) {
-  const int64_t zeros = up(sumi__max_i64(p->i, p->o), 16);
+  const int64_t zeros = sumi__up_to_i64(sumi__max_i64(p->i, p->o), 16);
   return (size_t)(zeros + positions(p) * (p->a_position + p->b_position + p->c_position));
 }
 
@@ -111,7 +106,7 @@ static sumi_status prepare(sumi__prep *prep) {
 
 static sumi_status run(const sumi__call *c) {
   const sumi__winograd_grad *p = c->state;
-  const int64_t part = p->pairs ? 2 : 1, zeros = up(sumi__max_i64(p->i, p->o), 16);
+  const int64_t part = p->pairs ? 2 : 1, zeros = sumi__up_to_i64(sumi__max_i64(p->i, p->o), 16);
   float *memory = c->scratch;
   sumi__winograd_grad_run r = {.p = p, .x = c->in[0], .dy = c->in[1], .dw = c->out[0], .zeros = memory};
   memset(memory, 0, (size_t)zeros * sizeof *memory);

@@ -29,11 +29,15 @@ typedef struct sumi__kernel {
   bool (*supports)(const sumi__prep *p);
   /* NULL: nothing to prepare. May allocate its state. SUMI_UNSUPPORTED hands over to the next kernel. */
   sumi_status (*prepare)(sumi__prep *p);
+  /* Writes input `input`, whose values are given, as a run reads it. May use the scratch memory and all threads, as a
+   * run may, but no other operand; may be called while the set of weights that will share the result is locked, and so
+   * must not ask that for anything. Errors: FAILED (a library's). */
   sumi_status (*pack)(const sumi__call *c, int input, const void *values, void *packed);
   /* May be NULL: the same from the file that lends the parameter, which need not be made first. SUMI_UNSUPPORTED, with
    * nothing written, hands over to `pack`. */
   sumi_status (*pack_lent)(const sumi__call *c, int input, const struct sumi__load_attrs *lent, void *packed);
-  /* Writes every byte of every output and allocates nothing. Where an input is packed, in[i] may be NULL. */
+  /* Writes every byte of every output and allocates nothing. Where an input is packed, in[i] may be NULL. Errors:
+   * INVALID (a value that only a run sees, such as an id out of range); NO_MEMORY, FAILED (a library's). */
   sumi_status (*run)(const sumi__call *c);
   void (*destroy)(sumi_context *ctx, void *state);
   bool in_place; /* an output may lie on an input of the same size that it is the last reader of */

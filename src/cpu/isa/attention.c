@@ -149,13 +149,10 @@ static void update_row_max(const block *b, int64_t tile, int64_t span, float *ro
 }
 
 #if defined(SUMI__SIMD_PAIRS)
-static inline __attribute__((always_inline)) vf exp2_as(vf x, bool finite) {
-  return finite ? vexp2_finite(x, true) : vexp2_below(x, true);
-}
+ALWAYS_INLINE vf exp2_as(vf x, bool finite) { return finite ? vexp2_finite(x, true) : vexp2_below(x, true); }
 
 /* Scores become weights of bf16, in place; the span is a whole number of vectors, which go two by two. */
-static inline __attribute__((always_inline)) float exponentials_pairs(float *scores, int64_t span, float factor,
-                                                                      float base, bool finite) {
+ALWAYS_INLINE float exponentials_pairs(float *scores, int64_t span, float factor, float base, bool finite) {
   const float offset = factor * base;
   uint16_t *weights = (uint16_t *)(void *)scores;
   vf total = vzero(), other = vzero();

@@ -12,6 +12,11 @@
 
 #include "base/base.h"
 
+/* Floats of a vector of kernels for the instruction set: V in isa/simd.h. */
+static inline int64_t sumi__isa_floats(sumi__isa isa) {
+  return isa >= SUMI__ISA_AVX512 ? 16 : isa >= SUMI__ISA_AVX2 ? 8 : 4;
+}
+
 #define SUMI__ISA_JOIN_(name, isa) name##_##isa
 #define SUMI__ISA_JOIN(name, isa) SUMI__ISA_JOIN_(name, isa)
 #define SUMI__ISA_NAME(name) SUMI__ISA_JOIN(name, SUMI_ISA)

@@ -3,7 +3,7 @@
 #ifndef SUMI_SRC_CPU_ISA_OUTER_H
 #define SUMI_SRC_CPU_ISA_OUTER_H
 
-#include "cpu/isa/simd.h"
+#include "cpu/isa/panel.h"
 
 enum { NV = 3 };
 #if defined(SUMI__SIMD_AVX512)
@@ -12,12 +12,10 @@ enum { MR = 8 };
 enum { MR = 4 };
 #endif
 
-#if defined(__AVX512BF16__)
+#if defined(SUMI__SIMD_PAIRS)
 enum { PAIRS = 1 };
-ALWAYS_INLINE vf outer_pairs(vf sum, vf a, vf b) { return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b); }
 #else
 enum { PAIRS = 0 };
-ALWAYS_INLINE vf outer_pairs(vf sum, vf a, vf b) { return sum + a * b; } /* never called */
 #endif
 
 /* c (MR, nv vectors) [+]= sum over steps of a[step] (MR) times b[step] (nv vectors). A pair of bf16 takes
@@ -52,9 +50,8 @@ ALWAYS_INLINE void run_tile(const outer_tile *t, int64_t steps, const float *a, 
     for (int v = 0; v < nv; v++) columns[v] = vload(b + v * V);
 #pragma GCC unroll 8
     for (int i = 0; i < MR; i++) {
-      const vf row = vset(a[i]);
-      for (int v = 0; v < nv; v++)
-        sums[i][v] = pairs ? outer_pairs(sums[i][v], row, columns[v]) : sums[i][v] + row * columns[v];
+      const vf row = panel_unit(a + i);
+      for (int v = 0; v < nv; v++) sums[i][v] = panel_madd(sums[i][v], row, columns[v], pairs);
     }
   }
   store_tile(t, sums, nv);

@@ -28,7 +28,7 @@ typedef struct panel_product {
   bool fresh;
 } panel_product;
 
-static inline __attribute__((always_inline)) vf panel_madd(vf sum, vf a, vf b, bool pairs) {
+ALWAYS_INLINE vf panel_madd(vf sum, vf a, vf b, bool pairs) {
 #if defined(SUMI__SIMD_PAIRS)
   if (pairs) return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
 #else
@@ -38,7 +38,7 @@ static inline __attribute__((always_inline)) vf panel_madd(vf sum, vf a, vf b, b
 }
 
 /* One unit in all lanes, whatever it is: a pair of bf16 must not meet arithmetic. */
-static inline __attribute__((always_inline)) vf panel_unit(const float *p) {
+ALWAYS_INLINE vf panel_unit(const float *p) {
 #if defined(SUMI__SIMD_AVX512)
   return (vf)_mm512_set1_ps(*p);
 #elif defined(SUMI__SIMD_AVX2)
@@ -50,8 +50,7 @@ static inline __attribute__((always_inline)) vf panel_unit(const float *p) {
 
 /* Every loop over registers is unrolled where it stands: else the compiler keeps the sums in memory before and after
  * the loop over steps. */
-static inline __attribute__((always_inline)) void panel_registers(const panel_product *p, const int vectors,
-                                                                  const bool pairs, const bool fresh) {
+ALWAYS_INLINE void panel_registers(const panel_product *p, const int vectors, const bool pairs, const bool fresh) {
   vf sum[PANEL_ROWS][PANEL_VECTORS], right[PANEL_VECTORS];
   const float *a = p->a, *b = p->b;
 #pragma GCC unroll 8
@@ -75,8 +74,7 @@ static inline __attribute__((always_inline)) void panel_registers(const panel_pr
 }
 
 /* With as many vectors as the panel has. */
-static inline __attribute__((always_inline)) void panel_multiply_as(const panel_product *p, int vectors,
-                                                                    const bool pairs, const bool fresh) {
+ALWAYS_INLINE void panel_multiply_as(const panel_product *p, int vectors, const bool pairs, const bool fresh) {
   if (vectors == 3)
     panel_registers(p, 3, pairs, fresh);
   else if (vectors == 2)
@@ -101,7 +99,7 @@ static inline void panel_multiply(const panel_product *p, int vectors, bool pair
 #if defined(SUMI__SIMD_PAIRS)
 /* Pairs, where the last vector of the panel has eight columns alone, and the panel so much less. Rows of c have room
  * for a whole vector. */
-static inline __attribute__((always_inline)) void panel_half_registers(const panel_product *p, const int whole) {
+ALWAYS_INLINE void panel_half_registers(const panel_product *p, const int whole) {
   vf sum[PANEL_ROWS][PANEL_VECTORS];
   __m256 rest[PANEL_ROWS];
   const float *a = p->a, *b = p->b;

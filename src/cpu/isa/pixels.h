@@ -1,18 +1,8 @@
-/* Up to V channels of a pixel. */
+/* Loops over pixels, once for each type. */
 #ifndef SUMI_SRC_CPU_ISA_PIXELS_H
 #define SUMI_SRC_CPU_ISA_PIXELS_H
 
 #include "cpu/isa/simd.h"
-
-static inline vf get(const void *x, sumi_dtype dtype, int64_t at, int64_t n) {
-  return n >= V ? vload_as(x, dtype, at) : vload_as_n(x, dtype, at, n);
-}
-static inline void put(void *y, sumi_dtype dtype, int64_t at, vf value, int64_t n) {
-  if (n >= V)
-    vstore_as(y, dtype, at, value);
-  else
-    vstore_as_n(y, dtype, at, value, n);
-}
 
 /* Calls `body(c, begin, end, dtype)` with a dtype that is constant there, so that each type has loops of its own. */
 #define SUMI__FOR_DTYPE(c, begin, end, dtype, body)                                                                    \

@@ -25,10 +25,10 @@ static inline void pool(const sumi__call *c, int64_t begin, int64_t end, sumi_dt
         vf all = vset(max ? -INFINITY : 0.0f);
         for (int64_t h = 0; h < a->kernel; h++)
           for (int64_t w = 0; w < a->kernel; w++) {
-            const vf x = get(c->in[0], dtype, first + (h * a->width + w) * channels + ch, channels - ch);
+            const vf x = vload_up_to(c->in[0], dtype, first + (h * a->width + w) * channels + ch, channels - ch);
             all = max ? vselect(higher(x, all), x, all) : all + x;
           }
-        put(c->out[0], dtype, (row * out[2] + ow) * channels + ch, max ? all : all * share, channels - ch);
+        vstore_up_to(c->out[0], dtype, (row * out[2] + ow) * channels + ch, max ? all : all * share, channels - ch);
       }
     }
 }
@@ -61,9 +61,9 @@ static inline void average_grad(const sumi__call *c, int64_t begin, int64_t end,
         for (int64_t oh = down.first; oh <= down.last; oh++)
           for (int64_t ow = across.first; ow <= across.last; ow++) {
             const int64_t at = (row / a->height * d[1] + oh) * d[2] + ow;
-            sum += get(c->in[0], dtype, at * channels + ch, channels - ch);
+            sum += vload_up_to(c->in[0], dtype, at * channels + ch, channels - ch);
           }
-        put(c->out[0], dtype, (row * a->width + w) * channels + ch, sum * share, channels - ch);
+        vstore_up_to(c->out[0], dtype, (row * a->width + w) * channels + ch, sum * share, channels - ch);
       }
     }
 }
@@ -72,10 +72,10 @@ static inline void average_grad(const sumi__call *c, int64_t begin, int64_t end,
 static inline void to_highest(const sumi__call *c, int64_t first, int64_t dy_at, int64_t n, sumi_dtype dtype) {
   const sumi__pool_attrs *a = c->node->attrs;
   const int64_t channels = c->node->inputs[0]->shape.dims[3];
-  const vf dy = get(c->in[0], dtype, dy_at, n);
-  vf most = get(c->in[1], dtype, first, n), place = vzero();
+  const vf dy = vload_up_to(c->in[0], dtype, dy_at, n);
+  vf most = vload_up_to(c->in[1], dtype, first, n), place = vzero();
   for (int k = 0; k < a->kernel * a->kernel; k++) {
-    const vf x = get(c->in[1], dtype, first + (k / a->kernel * a->width + k % a->kernel) * channels, n);
+    const vf x = vload_up_to(c->in[1], dtype, first + (k / a->kernel * a->width + k % a->kernel) * channels, n);
     const vm m = higher(x, most);
     most = vselect(m, x, most);
     place = vselect(m, vset((float)k), place);
@@ -83,7 +83,7 @@ static inline void to_highest(const sumi__call *c, int64_t first, int64_t dy_at,
   for (int k = 0; k < a->kernel * a->kernel; k++) {
     const int64_t at = first + (k / a->kernel * a->width + k % a->kernel) * channels;
     const vf share = vselect(veq(place, vset((float)k)), dy, vzero());
-    put(c->out[0], dtype, at, a->kernel > a->stride ? get(c->out[0], dtype, at, n) + share : share, n);
+    vstore_up_to(c->out[0], dtype, at, a->kernel > a->stride ? vload_up_to(c->out[0], dtype, at, n) + share : share, n);
   }
 }
 

@@ -14,9 +14,9 @@ static inline void upsample_grad(const sumi__call *c, int64_t begin, int64_t end
         for (int64_t i = 0; i < a->factor_h; i++)
           for (int64_t j = 0; j < a->factor_w; j++) {
             const int64_t at = (row * a->factor_h + i) * in_width + w * a->factor_w + j;
-            sum += get(c->in[0], dtype, at * channels + ch, channels - ch);
+            sum += vload_up_to(c->in[0], dtype, at * channels + ch, channels - ch);
           }
-        put(c->out[0], dtype, (row * out[2] + w) * channels + ch, sum, channels - ch);
+        vstore_up_to(c->out[0], dtype, (row * out[2] + w) * channels + ch, sum, channels - ch);
       }
 }
 
@@ -32,11 +32,12 @@ static inline void resize(const sumi__call *c, int64_t begin, int64_t end, sumi_
       const sumi__resize_tap *w = &p->w.taps[ow];
       for (int64_t ch = 0; ch < channels; ch += V) {
         const int64_t low = w->low * channels + ch, high = w->high * channels + ch, n = channels - ch;
-        const vf upper =
-            (1.0f - w->part) * get(c->in[0], dtype, above + low, n) + w->part * get(c->in[0], dtype, above + high, n);
-        const vf lower =
-            (1.0f - w->part) * get(c->in[0], dtype, below + low, n) + w->part * get(c->in[0], dtype, below + high, n);
-        put(c->out[0], dtype, (row * out[2] + ow) * channels + ch, (1.0f - h->part) * upper + h->part * lower, n);
+        const vf upper = (1.0f - w->part) * vload_up_to(c->in[0], dtype, above + low, n) +
+                         w->part * vload_up_to(c->in[0], dtype, above + high, n);
+        const vf lower = (1.0f - w->part) * vload_up_to(c->in[0], dtype, below + low, n) +
+                         w->part * vload_up_to(c->in[0], dtype, below + high, n);
+        vstore_up_to(c->out[0], dtype, (row * out[2] + ow) * channels + ch, (1.0f - h->part) * upper + h->part * lower,
+                     n);
       }
     }
   }
@@ -60,10 +61,10 @@ static inline void resize_grad(const sumi__call *c, int64_t begin, int64_t end, 
           const float down = share(&p->h.taps[oh], h);
           for (int64_t ow = p->w.first[w]; ow <= p->w.last[w]; ow++) {
             const int64_t at = ((picture + oh) * a->out_w + ow) * channels + ch;
-            sum += down * share(&p->w.taps[ow], w) * get(c->in[0], dtype, at, channels - ch);
+            sum += down * share(&p->w.taps[ow], w) * vload_up_to(c->in[0], dtype, at, channels - ch);
           }
         }
-        put(c->out[0], dtype, (row * a->in_w + w) * channels + ch, sum, channels - ch);
+        vstore_up_to(c->out[0], dtype, (row * a->in_w + w) * channels + ch, sum, channels - ch);
       }
   }
 }

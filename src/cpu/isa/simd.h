@@ -330,12 +330,12 @@ static inline void vstore_as_n(void *p, sumi_dtype dtype, int64_t i, vf x, int64
     vstore_h_n((uint16_t *)p + i, dtype == SUMI_BF16 ? vto_bf16(x) : vto_f16(x), n);
 }
 
-/* The first n elements of V, n from 1 to V. */
+/* The first n elements, or V of them where n is more. */
 ALWAYS_INLINE vf vload_up_to(const void *p, sumi_dtype dtype, int64_t i, int64_t n) {
-  return n == V ? vload_as(p, dtype, i) : vload_as_n(p, dtype, i, n);
+  return n >= V ? vload_as(p, dtype, i) : vload_as_n(p, dtype, i, n);
 }
 ALWAYS_INLINE void vstore_up_to(void *p, sumi_dtype dtype, int64_t i, vf x, int64_t n) {
-  if (n == V)
+  if (n >= V)
     vstore_as(p, dtype, i, x);
   else
     vstore_as_n(p, dtype, i, x, n);

@@ -1,21 +1,13 @@
 /* The loops of cpu/thin_conv.h. */
 #include "cpu/thin_conv.h"
 
-#include "cpu/isa/simd.h"
+#include "cpu/isa/panel.h"
 
 enum { NV = SUMI__THIN_CONV_VECTORS, CHUNK = SUMI__THIN_CONV_PIXELS };
 #if defined(SUMI__SIMD_AVX512)
 enum { MR = 8 };
 #else
 enum { MR = 4 };
-#endif
-
-#if defined(__AVX512BF16__)
-ALWAYS_INLINE vf multiply_pairs(vf sum, vf a, vf b) {
-  return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
-}
-#else
-ALWAYS_INLINE vf multiply_pairs(vf sum, vf a, vf b) { return sum + a * b; } /* never called */
 #endif
 
 /* to (rows, nv vectors) = dy (rows, steps) times w (steps, nv vectors), for MR rows or, `one` by one, a single row. */
@@ -30,9 +22,8 @@ ALWAYS_INLINE void product_rows(const float *dy, int64_t steps, const float *w, 
     for (int v = 0; v < nv; v++) columns[v] = vload(w + v * V);
 #pragma GCC unroll 8
     for (int i = 0; i < rows; i++) {
-      const vf row = vset(dy[i * steps + k]);
-      for (int v = 0; v < nv; v++)
-        sums[i][v] = pairs ? multiply_pairs(sums[i][v], row, columns[v]) : sums[i][v] + row * columns[v];
+      const vf row = panel_unit(dy + i * steps + k);
+      for (int v = 0; v < nv; v++) sums[i][v] = panel_madd(sums[i][v], row, columns[v], pairs);
     }
   }
   for (int i = 0; i < rows; i++)

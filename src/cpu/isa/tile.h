@@ -15,8 +15,8 @@ typedef struct tile_product {
 } tile_product;
 
 /* `rows` by `vectors` results in registers. */
-static inline __attribute__((always_inline)) void tile_registers(const tile_product *p, int64_t i, int64_t j,
-                                                                 const int rows, const int vectors, const bool pairs) {
+ALWAYS_INLINE void tile_registers(const tile_product *p, int64_t i, int64_t j, const int rows, const int vectors,
+                                  const bool pairs) {
   vf sum[8][3];
   const float *a = p->a + i * p->a_row, *b = p->b + j;
   float *c = p->c + i * p->c_row + j;
@@ -41,15 +41,14 @@ static inline __attribute__((always_inline)) void tile_registers(const tile_prod
     for (int v = 0; v < vectors; v++) vstore(c + r * p->c_row + v * V, sum[r][v]);
 }
 
-static inline __attribute__((always_inline)) void tile_columns(const tile_product *p, int64_t i, const int rows,
-                                                               const bool pairs) {
+ALWAYS_INLINE void tile_columns(const tile_product *p, int64_t i, const int rows, const bool pairs) {
   int64_t j = 0;
   for (; j + 3 * V <= p->n; j += 3 * V) tile_registers(p, i, j, rows, 3, pairs);
   if (p->n - j == 2 * V) tile_registers(p, i, j, rows, 2, pairs);
   if (p->n - j == V) tile_registers(p, i, j, rows, 1, pairs);
 }
 
-static inline __attribute__((always_inline)) void tile_rows(const tile_product *p, const bool pairs) {
+ALWAYS_INLINE void tile_rows(const tile_product *p, const bool pairs) {
   int64_t i = 0;
 #if defined(SUMI__SIMD_AVX512)
   for (; i + 8 <= p->m; i += 8) tile_columns(p, i, 8, pairs);
