@@ -48,6 +48,7 @@ typedef struct outcome {
   float *values; /* to be freed; NULL where the processor lacks the instruction set */
   int64_t count;
   bool winograd; /* was chosen */
+  size_t packed_bytes;
 } outcome;
 
 /* What is added to the result, made before it. `larger`: how often the picture's rows and columns are repeated first.
@@ -95,6 +96,7 @@ static outcome run(const conv_case *k, product what, sumi_dtype compute, const c
     if (p->steps[s].kernel == kernels[what]) result.winograd = true;
   if ((what == FORWARD || (what == UPSAMPLED && !ctx->tiles)) && !how.reference)
     assert_int_equal(p->info.steps, 1 + (compute == SUMI_BF16)); /* a cast */
+  result.packed_bytes = p->info.packed_bytes;
   fill(sumi_data(p, x), sumi__count(x), 1.0f, 1);
   assert_ok(ctx, sumi_run(p));
   result.count = sumi__count(y);
@@ -177,6 +179,24 @@ static void test_weight_gradient(void **state) {
   check_all(WEIGHT_GRADIENT);
 }
 
+/* Where weights have a limit, filters are not kept transformed, but transformed in each run. */
+static void test_filters_in_runs(void **state) {
+  const conv_case layer = {.n = 1, .h = 32, .w = 31, .i = 64, .o = 70, .top = 1, .left = 1, .bottom = 1, .right = 1};
+  (void)state;
+  for (int threads = 1; threads <= 3; threads += 2)
+    for (int bf16 = 0; bf16 < 2; bf16++) {
+      outcome of[2];
+      for (int in_runs = 0; in_runs < 2; in_runs++) {
+        const sumi_compile_options how = {.max_weight_bytes = in_runs ? SIZE_MAX : 0};
+        of[in_runs] = run(&layer, FORWARD, bf16 ? SUMI_BF16 : SUMI_F32, NULL, threads, how);
+        assert_true(of[in_runs].winograd);
+        assert_int_equal(of[in_runs].packed_bytes > 0, !in_runs);
+      }
+      assert_true(relative_error(&of[1], &of[0]) <= (bf16 ? 6e-3 : 3e-6)); /* tiles may be of another size */
+      for (int i = 0; i < 2; i++) free(of[i].values);
+    }
+}
+
 /* Pictures that are read twice as large: always so, but in products of f32 where no digit may be lost. */
 static void test_upsampled(void **state) {
   static const conv_case pictures[] = {
@@ -228,8 +248,8 @@ static void test_choice_with_tiles(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_forward), cmocka_unit_test(test_input_gradient),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_forward),         cmocka_unit_test(test_input_gradient),
                                      cmocka_unit_test(test_weight_gradient), cmocka_unit_test(test_upsampled),
-                                     cmocka_unit_test(test_choice_with_tiles)};
+                                     cmocka_unit_test(test_filters_in_runs), cmocka_unit_test(test_choice_with_tiles)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

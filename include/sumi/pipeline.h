@@ -96,15 +96,15 @@ SUMI_API void sumi_session_free(sumi_session *session);
  * fastest, which is at first. Counted are programs, their share of the engine's packed weights, pages of the checkpoint
  * that are being read, a job's own pictures, and 80 MB for code and tables; not the caller's memory, nor other
  * sessions'. Time is traded for it, in this order: parts of the model are freed as soon as the job is done with them;
- * convolutions' filters are not kept transformed; weights are read from the mapped file in each run, as many as have to
- * be; the halves of guidance and pictures of a batch are computed one after the other; the autoencoder works on tiles,
- * which changes the picture a little. (Attention needs no slices: its scores are never in memory as a whole.) The other
- * choices change only how sums are rounded. What was chosen is told in a line of the context's log. A job that cannot
- * be done with so little fails with NO_MEMORY before it begins, and says the least that would do. Where a job's
- * callbacks decode latents, its `decodes_steps` should say so: the decoder is then beside the U-Net while that runs,
- * and each has a part of the limit. Whatever else callbacks ask of the session has what the job leaves of the limit at
- * that moment, is compiled for that alone, and fails with NO_MEMORY where it is too little. Frees the programs that are
- * there; nothing in a callback of a session at work. */
+ * convolutions' filters are transformed in each run; weights are read from the mapped file in each run, as many as have
+ * to be; the halves of guidance and pictures of a batch are computed one after the other; the autoencoder works on
+ * tiles, which changes the picture a little. (Attention needs no slices: its scores are never in memory as a whole.)
+ * The other choices change only how sums are rounded. What was chosen is told in a line of the context's log. A job
+ * that cannot be done with so little fails with NO_MEMORY before it begins, and says the least that would do. Where a
+ * job's callbacks decode latents, its `decodes_steps` should say so: the decoder is then beside the U-Net while that
+ * runs, and each has a part of the limit. Whatever else callbacks ask of the session has what the job leaves of the
+ * limit at that moment, is compiled for that alone, and fails with NO_MEMORY where it is too little. Frees the programs
+ * that are there; nothing in a callback of a session at work. */
 SUMI_API void sumi_session_limit(sumi_session *session, size_t max_memory);
 /* Frees the programs that a session keeps for the next job; nothing in a callback of one at work. */
 SUMI_API void sumi_session_trim(sumi_session *session);

@@ -246,9 +246,9 @@ typedef struct sumi_compile_options {
   bool reference;
   sumi_winograd winograd; /* DEFAULT: what the context's options say */
   /* Of a frozen program over weights that lie in a file: the bytes of them, packed, that it may keep, in the order in
-   * which it needs them; 0: no limit. Others are read from the file, converted and packed anew in each run, which costs
-   * time (sumi_program_info.streamed_bytes says how many). Whatever the limit, weights of up to 64 KB, those that are
-   * read more than once, and what is computed of weights alone are kept. */
+   * which it needs them; 0: no limit. Others are read from the file, converted and packed anew in each run, and
+   * Winograd filters transformed, which costs time (sumi_program_info.streamed_bytes says how many are read). Weights
+   * of up to 64 KB, those that are read more than once, and what is computed of weights alone are kept in any case. */
   size_t max_weight_bytes;
   const char *name; /* for profiles; copied; may be NULL */
 } sumi_compile_options;

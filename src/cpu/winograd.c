@@ -97,6 +97,14 @@ static sumi_status take(sumi__prep *prep, const sumi__winograd *chosen) {
   return SUMI_OK;
 }
 
+/* Where a program may keep only so many bytes, filters are kept as parameters and transformed in the scratch memory. */
+static void transform_in_runs(sumi__prep *prep) {
+  sumi__winograd *p = prep->state;
+  p->filters_at = sumi__align_up(prep->scratch_bytes, 64);
+  prep->scratch_bytes = p->filters_at + filter_bytes(p);
+  prep->packed_bytes[1] = 0;
+}
+
 static sumi_status choose(sumi__prep *prep, bool gradient) {
   const bool bf16 = prep->node->inputs[0]->dtype == SUMI_BF16;
   const bool pairs = bf16 && prep->ctx->isa >= SUMI__ISA_AVX512_BF16;
@@ -110,17 +118,21 @@ static sumi_status choose(sumi__prep *prep, bool gradient) {
   sumi__winograd best = geometry(prep, 4, false, gradient);
   double lowest = cost_direct(&best, pairs);
   const double direct_bytes = 9.0 * (double)(best.i * best.o) * (pairs ? 2.0 : 4.0);
+  const bool in_runs = prep->fixed[1] && prep->options->max_weight_bytes;
   bool found = false;
   for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
     if (!ways[k].allowed) continue;
     const sumi__winograd p = geometry(prep, ways[k].side, ways[k].pairs, gradient);
-    const double cost = cost_winograd(&p, prep->fixed[1], direct_bytes);
+    const double cost = cost_winograd(&p, prep->fixed[1] && !in_runs, direct_bytes);
     if (cost >= lowest) continue;
     lowest = cost;
     best = p;
     found = true;
   }
-  return found ? take(prep, &best) : SUMI_UNSUPPORTED;
+  if (!found) return SUMI_UNSUPPORTED;
+  const sumi_status status = take(prep, &best);
+  if (status == SUMI_OK && in_runs) transform_in_runs(prep);
+  return status;
 }
 
 static sumi_status prepare_conv2d(sumi__prep *prep) { return choose(prep, false); }
@@ -167,6 +179,11 @@ static sumi_status run(const sumi__call *c) {
                           .y = c->out[0],
                           .zeros = zeros,
                           .c_worker = positions(p) * p->c_position};
+  if (!r.filters) {
+    float *filters = (float *)(void *)((char *)c->scratch + p->filters_at);
+    pack(c, 1, c->in[1], filters);
+    r.filters = filters;
+  }
   memset(zeros, 0, (size_t)p->i * sizeof *zeros);
   r.a = zeros + sumi__up_to_i64(p->i, 16);
   r.c = r.a + positions(p) * p->a_position;

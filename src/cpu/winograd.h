@@ -35,6 +35,7 @@ typedef struct sumi__winograd {
   int64_t block;                   /* tiles that are transformed at once */
   int64_t segment;                 /* tiles whose sums a thread has at once */
   int64_t a_position, c_position;  /* units from one position of the tile to the next: of pixels, of sums */
+  size_t filters_at;               /* bytes into the scratch memory, of filters that are transformed in each run */
   bool direct_tiles;               /* the plain algorithm multiplies bf16 by tiles of the processor's */
 } sumi__winograd;
 

@@ -66,30 +66,32 @@ static sumi_status try_way(network *n, sumi_winograd winograd, size_t max_weight
 /* As many weights kept as there is room for: none at first, then more. A program may grow by more than the weights that
  * it keeps, as its arena then shrinks, where others pass through while it is compiled. So what is too much is taken
  * back a few times, and in the end none is kept. */
-static sumi_status fit_some(network *n, bool *fits) {
+static sumi_status fit_some(network *n, sumi_winograd winograd, bool *fits) {
   enum { TRIES = 4 };
   sumi_status status = SUMI_OK;
   bool keeps = false;
-  SUMI_TRY(try_way(n, SUMI_WINOGRAD_OFF, 1, fits));
+  SUMI_TRY(try_way(n, winograd, 1, fits));
   n->least = n->found.bytes;
   if (!*fits) goto done;
   size_t room = n->budget - n->least;
   for (int k = 0; k < TRIES && room && !keeps; k++) {
-    SUMI_TRY(try_way(n, SUMI_WINOGRAD_OFF, room, &keeps));
+    SUMI_TRY(try_way(n, winograd, room, &keeps));
     if (!keeps) room -= smaller(room, n->found.bytes - n->budget);
   }
-  if (!keeps) SUMI_TRY(try_way(n, SUMI_WINOGRAD_OFF, 1, fits));
+  if (!keeps) SUMI_TRY(try_way(n, winograd, 1, fits));
 done:
   return status;
 }
 
-/* All weights as they are fastest; all of them, but filters as the plain algorithm has them; some of them. */
+/* All weights as they are fastest; all of them, but filters transformed in each run; some of them; likewise with plain
+ * convolutions, whose filters need no room beside the parameter. */
 static sumi_status fit(network *n, bool *fits) {
   sumi_status status = SUMI_OK;
   n->least = 0;
   SUMI_TRY(try_way(n, SUMI_WINOGRAD_DEFAULT, 0, fits));
-  if (!*fits) SUMI_TRY(try_way(n, SUMI_WINOGRAD_OFF, 0, fits));
-  if (!*fits) SUMI_TRY(fit_some(n, fits));
+  if (!*fits) SUMI_TRY(try_way(n, SUMI_WINOGRAD_DEFAULT, SIZE_MAX, fits));
+  if (!*fits) SUMI_TRY(fit_some(n, SUMI_WINOGRAD_DEFAULT, fits));
+  if (!*fits) SUMI_TRY(fit_some(n, SUMI_WINOGRAD_OFF, fits));
 done:
   return status;
 }
@@ -186,13 +188,14 @@ static void add(line *l, const char *format, ...) {
 }
 
 static void add_network(line *l, const char *name, const network *n) {
-  if (n->thrift->winograd == SUMI_WINOGRAD_DEFAULT) return;
+  const bool convolves = n->account != text_account;
+  if (n->thrift->winograd == SUMI_WINOGRAD_DEFAULT && !n->thrift->max_weight_bytes) return;
   add(l, "; %s: ", name);
   if (n->found.streamed_bytes)
-    add(l, "%.0f MB of weights kept, %.0f MB read in each run", (double)n->found.weight_bytes * MB,
-        (double)n->found.streamed_bytes * MB);
-  else
-    add(l, "filters are not kept transformed");
+    add(l, "%.0f MB of weights kept, %.0f MB read in each run%s", (double)n->found.weight_bytes * MB,
+        (double)n->found.streamed_bytes * MB, convolves ? ", " : "");
+  if (convolves)
+    add(l, n->thrift->winograd == SUMI_WINOGRAD_OFF ? "plain convolutions" : "filters transformed in each run");
 }
 
 static void tell(const sumi_session *s, const sumi__work *work, const network *text, const network *unet,
