@@ -99,7 +99,7 @@ static void rows_have_names_and_counts(void **state) {
   end(&f);
 }
 
-static void programs_of_one_name_are_one(void **state) {
+static void programs_that_are_the_same_are_one(void **state) {
   (void)state;
   fixture f = begin();
   sumi_program *first = make(&f, "net", true, false), *again = make(&f, "net", true, false);
@@ -119,6 +119,31 @@ static void programs_of_one_name_are_one(void **state) {
   assert_int_equal(row(f.profile, "net", "matmul", "block.attn1.to_q").calls, 1);
   sumi_program_free(again);
   sumi_program_free(other);
+  end(&f);
+}
+
+/* Two of one name: their runs and their layers' times are not summed. */
+static void programs_that_differ_are_told_apart(void **state) {
+  (void)state;
+  fixture f = begin();
+  sumi_program *plain = make(&f, "net", true, false), *larger = make(&f, "net", true, true);
+  for (int i = 0; i < 3; i++) assert_int_equal(sumi_run(plain), SUMI_OK);
+  assert_int_equal(sumi_run(larger), SUMI_OK);
+  int64_t calls[2] = {0};
+  for (size_t i = 0; i < sumi_profile_count(f.profile); i++) {
+    const sumi_profile_row r = sumi_profile_at(f.profile, i);
+    assert_string_equal(r.program, "net");
+    assert_true(r.number == 1 || r.number == 2);
+    assert_int_equal(r.runs, r.number == 1 ? 3 : 1);
+    if (!strcmp(r.layer, "block.norm") && !strcmp(r.op, "layer_norm")) calls[r.number - 1] += r.calls;
+  }
+  assert_int_equal(calls[0], 3);
+  assert_int_equal(calls[1], 1);
+  const char *text = sumi_profile_text(f.profile, NULL, 1);
+  assert_non_null(strstr(text, "net: 3 runs"));
+  assert_non_null(strstr(text, "net, program 2: 1 runs"));
+  sumi_program_free(plain);
+  sumi_program_free(larger);
   end(&f);
 }
 
@@ -161,9 +186,9 @@ static void programs_outlive_the_profile(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(rows_have_names_and_counts),       cmocka_unit_test(programs_of_one_name_are_one),
-      cmocka_unit_test(gradients_belong_to_their_layers), cmocka_unit_test(a_profiled_run_allocates_nothing),
-      cmocka_unit_test(programs_outlive_the_profile),
+      cmocka_unit_test(rows_have_names_and_counts),          cmocka_unit_test(programs_that_are_the_same_are_one),
+      cmocka_unit_test(programs_that_differ_are_told_apart), cmocka_unit_test(gradients_belong_to_their_layers),
+      cmocka_unit_test(a_profiled_run_allocates_nothing),    cmocka_unit_test(programs_outlive_the_profile),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,6 +30,8 @@ SUMI_API void sumi_profile_free(sumi_profile *profile);
  * the profile is freed. */
 typedef struct sumi_profile_row {
   const char *program; /* sumi_compile_options.name: "unet", "vae decode", ...; "program" where that is NULL */
+  int number;          /* programs of one name share an account if their kernels are the same, whatever compiled them;
+                          others are 2, 3, ... of that name, in the order in which they were compiled */
   const char *op;      /* "conv2d" */
   const char *layer;   /* "down_blocks.0.resnets.0.conv1": whose parameters it reads; without any, what has made its
                           inputs; "" where nothing is known */

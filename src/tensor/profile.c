@@ -38,15 +38,21 @@ void sumi_profile_free(sumi_profile *profile) {
 
 /* ---- Rows ---- */
 
-static sumi_status want_program(sumi_profile *f, const char *name, sumi__profile_program **out) {
+static sumi_status want_program(sumi_profile *f, const char *name, uint64_t hash, sumi__profile_program **out) {
   sumi_status status = SUMI_OK;
-  for (size_t i = 0; i < f->n_programs; i++)
-    if (strcmp((*out = f->programs[i])->name, name) == 0) return SUMI_OK;
+  int number = 1;
+  for (size_t i = 0; i < f->n_programs; i++) {
+    if (strcmp((*out = f->programs[i])->name, name) != 0) continue;
+    if ((*out)->hash == hash) return SUMI_OK;
+    number++;
+  }
   SUMI_TRY(sumi__grow(f->ctx, (void **)&f->programs, &f->programs_capacity, f->n_programs + 1, sizeof *f->programs));
   *out = sumi__arena_alloc(&f->arena, sizeof **out);
   SUMI_TRY(*out ? SUMI_OK : SUMI_NO_MEMORY);
   (*out)->name = sumi__arena_strdup(&f->arena, name);
   SUMI_TRY((*out)->name ? SUMI_OK : SUMI_NO_MEMORY);
+  (*out)->number = number;
+  (*out)->hash = hash;
   f->programs[f->n_programs++] = *out;
 done:
   return status;
@@ -92,21 +98,44 @@ static void print_result(char *text, size_t room, const sumi__node *n) {
     at += snprintf(text + at, room - (size_t)at, " %s", a->ops[i].op->name);
 }
 
-static sumi_status attach_step(sumi_profile *f, sumi__step *s, sumi__profile_program *program,
-                               const sumi__layer_name *names) {
+/* A row that lends its texts. */
+typedef struct description {
+  sumi__profile_row row;
   char result[512], layer[256];
+} description;
+
+static void describe_step(const sumi__step *s, const sumi__layer_name *names, description *out) {
   const sumi__node *n = s->call.node;
   const sumi__layer_name name = names[n->id];
-  snprintf(layer, sizeof layer, "%.*s", name.length, name.length ? name.text : "");
-  print_result(result, sizeof result, n);
-  const sumi__profile_row like = {.program = program,
-                                  .op = n->op->name,
-                                  .layer = layer,
-                                  .result = result,
-                                  .compute = n->n_inputs ? n->inputs[0]->dtype : n->outputs[0]->dtype,
-                                  .call_flops = n->op->flops ? n->op->flops(n) : 0.0,
-                                  .call_bytes = bytes_of(s)};
-  return want_row(f, &like, &s->row);
+  snprintf(out->layer, sizeof out->layer, "%.*s", name.length, name.length ? name.text : "");
+  print_result(out->result, sizeof out->result, n);
+  out->row = (sumi__profile_row){.op = n->op->name,
+                                 .layer = out->layer,
+                                 .result = out->result,
+                                 .compute = n->n_inputs ? n->inputs[0]->dtype : n->outputs[0]->dtype,
+                                 .call_flops = n->op->flops ? n->op->flops(n) : 0.0,
+                                 .call_bytes = bytes_of(s)};
+}
+
+static uint64_t hash_steps(const sumi_program *p, const sumi__layer_name *names) {
+  uint64_t hash = 0;
+  description d;
+  for (size_t k = 0; k < p->n_steps; k++) {
+    describe_step(&p->steps[k], names, &d);
+    const char *const texts[] = {d.row.op, d.row.layer, d.row.result};
+    const double numbers[] = {(double)d.row.compute, d.row.call_flops, d.row.call_bytes};
+    for (int i = 0; i < 3; i++) hash = sumi__hash(texts[i], strlen(texts[i]) + 1, hash);
+    hash = sumi__hash(numbers, sizeof numbers, hash);
+  }
+  return hash;
+}
+
+static sumi_status attach_step(sumi_profile *f, sumi__step *s, sumi__profile_program *program,
+                               const sumi__layer_name *names) {
+  description d;
+  describe_step(s, names, &d);
+  d.row.program = program;
+  return want_row(f, &d.row, &s->row);
 }
 
 sumi_status sumi__profile_attach(sumi_program *p, const char *name) {
@@ -116,7 +145,7 @@ sumi_status sumi__profile_attach(sumi_program *p, const char *name) {
   sumi__layer_name *names = sumi__alloc_array(p->ctx, p->g->n_nodes, sizeof *names);
   SUMI_TRY(names ? SUMI_OK : SUMI_NO_MEMORY);
   sumi__layer_names(p->g, names);
-  SUMI_TRY(want_program(f, name ? name : "program", &p->profiled));
+  SUMI_TRY(want_program(f, name ? name : "program", hash_steps(p, names), &p->profiled));
   for (size_t k = 0; k < p->n_steps; k++) SUMI_TRY(attach_step(f, &p->steps[k], p->profiled, names));
   p->profile = f;
   f->owners++;
@@ -156,6 +185,7 @@ sumi_profile_row sumi_profile_at(sumi_profile *f, size_t i) {
   sumi__profile_sort(f);
   const sumi__profile_row *r = f->rows[i];
   return (sumi_profile_row){.program = r->program->name,
+                            .number = r->program->number,
                             .op = r->op,
                             .layer = r->layer,
                             .result = r->result,

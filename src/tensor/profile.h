@@ -6,9 +6,11 @@
 
 #include "base/base.h"
 
-/* A program's name, and how often programs of that name ran. */
+/* Programs of one name and with the same kernels, and how often they ran. */
 typedef struct sumi__profile_program {
   const char *name;
+  int number;    /* among those of that name, from 1 */
+  uint64_t hash; /* of the kernels' rows */
   int64_t runs;
 } sumi__profile_program;
 

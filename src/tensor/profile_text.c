@@ -75,7 +75,9 @@ static void print_program(table *t, const line *lines, size_t n) {
     all.ideal += lines[i].ideal;
   }
   t->seconds = all.seconds;
-  print(t, "%s: %lld runs, %.3f s", t->program->name, (long long)t->program->runs, all.seconds);
+  print(t, "%s", t->program->name);
+  if (t->program->number > 1) print(t, ", program %d", t->program->number);
+  print(t, ": %lld runs, %.3f s", (long long)t->program->runs, all.seconds);
   if (all.seconds > 0.0) print(t, ", %.1f GFLOP/s", all.flops / all.seconds * 1e-9);
   if (t->machine && all.seconds > 0.0) print(t, ", %.0f%% of the peak", 100.0 * all.ideal / all.seconds);
   print(t, "\n");
