@@ -60,6 +60,14 @@ run 2 '--keep and --max-memory exclude each other' "$sumi" txt2img -m "$model" -
 run 0 '' "$sumi" img2img -m "$model" -q --steps 2 -i of-step-0001.png -W 24 -p x --seed -1 -o any.png # 24 x 24
 run 0 '' "$sumi" inspect any.png
 grep -q 'PNG, 24 x 24' out.txt || fail "any.png is: $(cat out.txt)"
+run 0 '' "$sumi" inspect a.png
+! grep -qE 'Winograd|Instruction set' out.txt || fail "a.png's note has what was not chosen: $(cat out.txt)"
+run 0 '' "$sumi" txt2img $small -p otter --winograd off --isa generic -o chosen.png
+run 0 '' "$sumi" inspect chosen.png
+grep -q 'Winograd: off' out.txt || fail "chosen.png's note is: $(cat out.txt)"
+if "$sumi" inspect --isa avx2 a.png >seen.txt 2>&1; then # the processor has more than it was allowed
+  grep -q 'Instruction set: generic' out.txt || fail "chosen.png's note is: $(cat out.txt)"
+fi
 run 2 'are one file' "$sumi" txt2img $small -o one.png --animation ./one.png
 run 6 'cannot be made' "$sumi" txt2img $small --save-steps a.png/steps
 run 0 '' "$sumi" help txt2img

@@ -217,9 +217,10 @@ typedef struct sumi_generation {
 SUMI_API sumi_status sumi_session_generate(sumi_session *session, const sumi_generation *job, float *pictures,
                                            float *latents);
 
-/* The note that AUTOMATIC1111 and others read under a picture's "parameters": how picture i of the job is made. Free
- * with sumi_text_free. Tiles that a limit chose are those of the session's job at work, or of its last one. Errors:
- * INVALID (a prompt that is not UTF-8), NO_MEMORY. */
+/* The note that AUTOMATIC1111 and others read under a picture's "parameters": how picture i of the job is made. Tiles
+ * that a limit chose are those of the session's job at work, or of its last one. What the context says of Winograd's
+ * algorithm, if that is not the default, and an instruction set below the processor's stand in it as well. Free with
+ * sumi_text_free. Errors: INVALID (a prompt that is not UTF-8), NO_MEMORY. */
 SUMI_API sumi_status sumi_session_note(sumi_session *session, const sumi_generation *job, int64_t i, char **out);
 
 /* Makes the one picture of a job and writes it to a .png, .jpg, .jpeg or .webp file, with that note.

@@ -102,10 +102,12 @@ static const char *schedule_name(const sumi_generation *h) {
   return given ? given->name : named ? named->name : sumi_schedule_at(0)->name;
 }
 
+enum { MOST_FIELDS = 32 }; /* more than a note has */
+
 /* The note's fields, with the memory of their values. */
 typedef struct fields {
-  sumi_infotext_field items[24];
-  char values[24][48];
+  sumi_infotext_field items[MOST_FIELDS];
+  char values[MOST_FIELDS][48];
   size_t count;
 } fields;
 
@@ -136,12 +138,20 @@ static void put_job(fields *f, const sumi_session *s, const sumi_generation *h, 
   put_text(f, "Model", file_name(s->engine->model->path));
 }
 
+/* What decides how sums are rounded, and so changes the picture a little. */
+static void put_arithmetic(fields *f, const sumi_session *s, const sumi_generation *h) {
+  static const char *const winograds[] = {NULL, NULL, "fast", "off"};
+  const char *winograd = winograds[s->ctx->options.winograd];
+  put_text(f, "Precision", sumi__precision_dtype(s->ctx, h->precision) == SUMI_BF16 ? "bf16" : "f32");
+  if (winograd) put_text(f, "Winograd", winograd);
+  if (s->ctx->isa < sumi__isa_detect()) put_text(f, "Instruction set", sumi__isa_name(s->ctx->isa));
+}
+
 /* What other jobs have not: AUTOMATIC1111's keys where it has them. */
 static void put_choices(fields *f, const sumi_session *s, const sumi_generation *h, int64_t i) {
   static const char *const spacings[] = {NULL, "leading", "trailing", "linspace"};
   static const char *const emphases[] = {NULL, "No norm", "Interpolate", "Ignore", "None"};
   const sumi_sampler_options *o = &h->sampler_options;
-  const bool bf16 = sumi__precision_dtype(s->ctx, h->precision) == SUMI_BF16;
   if (h->init) put(f, "Denoising strength", "%g", sumi__generation_strength(h));
   if (h->clip_skip > 1) put(f, "Clip skip", "%d", h->clip_skip);
   if (h->guidance_rescale > 0.0) put(f, "CFG Rescale phi", "%g", h->guidance_rescale);
@@ -159,7 +169,7 @@ static void put_choices(fields *f, const sumi_session *s, const sumi_generation 
     put(f, "Batch pos", "%" PRId64, i);
   }
   if (h->noise != SUMI_NOISE_PHILOX) put_text(f, "RNG", "CPU");
-  put_text(f, "Precision", bf16 ? "bf16" : "f32");
+  put_arithmetic(f, s, h);
   put(f, "Version", "sumi %s", sumi_version());
 }
 
