@@ -56,6 +56,9 @@ run 5 'the least that would do is' "$sumi" unet -m "$model" --latents encoded.sa
 run 5 'the least that would do is' "$sumi" embed -m "$model" -p otter --max-memory 10M -o x.safetensors
 run 0 'the VAE decoder beside it' "$sumi" txt2img -m "$model" -W 16 -H 16 --steps 2 -p otter --max-memory 200M \
   --animation shown.png -o limited.png
+grep -Eq 'a step, saving steps [0-9.]+ s, decode [0-9.]+ s' err.txt || fail "no time of what was saved: $(cat err.txt)"
+run 0 '' "$sumi" img2img -m "$model" --steps 2 -i a.png -p otter -o timed.png
+grep -Eq 'encode [0-9.]+ s, [0-9.]+ s a step, decode' err.txt || fail "img2img's times are: $(cat err.txt)"
 run 2 '--keep and --max-memory exclude each other' "$sumi" txt2img -m "$model" -p otter --keep --max-memory 200M -o x.png
 run 0 '' "$sumi" img2img -m "$model" -q --steps 2 -i of-step-0001.png -W 24 -p x --seed -1 -o any.png # 24 x 24
 run 0 '' "$sumi" inspect any.png

@@ -289,14 +289,17 @@ static sumi_status allocate(job *j) {
              : cli_fail(j->c, SUMI_NO_MEMORY, "out of memory");
 }
 
+/* What the job did not do has no number. */
 static void print_times(const job *j) {
+  char encoding[48] = "", saving[48] = "";
   struct rusage usage;
   const cli_watch *w = &j->watch;
   getrusage(RUSAGE_SELF, &usage);
-  cli_note(j->c, "load %.2f s, text %.2f s, %s%.3f s a step, decode %.2f s, peak memory %.2f GB, seed %lld",
-           j->s.seconds + w->load_seconds, w->text_seconds, j->a->init ? "encode, " : "",
-           w->steps_done ? w->sampled / w->steps_done : 0.0, w->decode_seconds, (double)usage.ru_maxrss * 1024e-9,
-           (long long)j->how.seed);
+  if (j->how.init) snprintf(encoding, sizeof encoding, "encode %.2f s, ", w->encode_seconds);
+  if (cli_watch_saves(w)) snprintf(saving, sizeof saving, "saving steps %.2f s, ", w->saving_seconds);
+  cli_note(j->c, "load %.2f s, text %.2f s, %s%.3f s a step, %sdecode %.2f s, peak memory %.2f GB, seed %lld",
+           j->s.seconds + w->load_seconds, w->text_seconds, encoding, w->steps_done ? w->sampled / w->steps_done : 0.0,
+           saving, w->decode_seconds, (double)usage.ru_maxrss * 1024e-9, (long long)j->how.seed);
 }
 
 static sumi_status generate(job *j) {

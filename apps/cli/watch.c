@@ -92,6 +92,8 @@ static void time_step(cli_watch *w, const sumi_generation_progress *at) {
     cli_progress_update(&w->progress, at->step, NULL);
 }
 
+bool cli_watch_saves(const cli_watch *w) { return w->preview || w->steps || w->animation; }
+
 bool cli_watch_step(void *user, const sumi_generation_progress *at) {
   cli_watch *w = user;
   if (cli_interrupted()) return false;
@@ -100,9 +102,10 @@ bool cli_watch_step(void *user, const sumi_generation_progress *at) {
     return true;
   }
   time_step(w, at);
-  const bool saves = at->step > 0 && (w->preview || w->steps || w->animation);
-  if (saves && save_step(w, at) != SUMI_OK) return false;
+  const double begin = cli_seconds();
+  if (at->step > 0 && cli_watch_saves(w) && save_step(w, at) != SUMI_OK) return false;
   w->began = cli_seconds(); /* what is saved does not count as sampling */
+  w->saving_seconds += w->began - begin;
   return true;
 }
 
@@ -115,8 +118,10 @@ sumi_status cli_watch_end(cli_watch *w, sumi_status job) {
   else
     cli_report(w->c, job);
   if (w->frames && job == SUMI_OK) {
+    const double begin = cli_seconds();
     status = cli_report(w->c, sumi_animation_finish(w->frames));
     if (status == SUMI_OK) printf("%s\n", w->animation);
+    w->saving_seconds += cli_seconds() - begin;
   }
   sumi_animation_free(w->frames);
   w->frames = NULL;

@@ -17,9 +17,12 @@ typedef struct cli_watch {
   double began, sampled; /* seconds: the present batch's first step; all steps */
   int steps_done;
   double load_seconds, text_seconds, encode_seconds, decode_seconds, phase_began;
+  double saving_seconds; /* what preview, steps and animation took, the animation's end included */
   sumi_animation *frames;
 } cli_watch;
 
+/* Whether anything is made of each step. */
+bool cli_watch_saves(const cli_watch *w);
 /* For sumi_generation; user is a cli_watch. */
 bool cli_watch_step(void *user, const sumi_generation_progress *at);
 /* Completes the animation if the job was done. Frees what it keeps. */
