@@ -87,6 +87,13 @@ run 2 'the width is 17' "$sumi" txt2img -m "$model" -W 17 -H 16
 run 8 'there is no sampler `eulr`; there are' "$sumi" txt2img $small --sampler eulr
 run 6 'cannot be written into' "$sumi" txt2img $small -o nowhere/x.png
 run 2 'expected one that ends in' "$sumi" txt2img $small -o x.gif
+# Before anything is read: there is no such checkpoint.
+run 2 'expected one that ends in' "$sumi" txt2img -m nowhere -o /dev/null
+run 2 '--preview: /dev/null: the name tells the kind' "$sumi" txt2img -m nowhere --preview /dev/null
+run 2 '--animation: /dev/null: is a device' "$sumi" txt2img -m nowhere --animation /dev/null
+run 2 'expected one that ends in' "$sumi" decode -m nowhere -i latents.safetensors -o x.gif
+run 6 'cannot be written into' "$sumi" encode -m nowhere -i a.png -o nowhere/x.safetensors
+run 6 'cannot be written into' "$sumi" unet -m nowhere -i nowhere -o nowhere/x.safetensors
 run 2 'the mask is 24 x 16' "$sumi" inpaint -m "$model" -q -i a.png --mask b.webp -o d.png
 run 8 'no tensor `latents`' "$sumi" decode -m "$model" -i embedded.safetensors
 head -c 300 a.png >cut.png

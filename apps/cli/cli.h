@@ -105,10 +105,18 @@ sumi_prediction cli_prediction(const char *name); /* auto, eps, v, x0 */
 /* Opens a file of text to read. NOT_FOUND, IO; the complaint is printed. */
 sumi_status cli_open_to_read(const cli *c, const char *path, FILE **out);
 
+/* How an output is written, and so whether a device or a pipe will do. */
+typedef enum cli_output {
+  CLI_OUTPUT_STREAM, /* from its beginning to its end: it will, whatever its name */
+  CLI_OUTPUT_NAMED,  /* likewise, but the name tells the kind, so it has to have an ending, too */
+  CLI_OUTPUT_FILE    /* here and there: it will not */
+} cli_output;
+#define CLI_PICTURES "png jpg jpeg webp" /* the endings that sumi_image_write knows */
+
 /* Before the work: whether `path` can be written, as far as that can be known. `endings` are the extensions that it may
- * have, separated by one space ("png"); a device or pipe may have any. Prints a complaint that begins with `option`.
- * INVALID (no name, "-", another extension), IO (a folder that is missing or may not be written into). */
-sumi_status cli_check_output(const cli *c, const char *option, const char *path, const char *endings);
+ * have, separated by one space ("png"), or NULL for any. Prints a complaint that begins with `option`.
+ * INVALID (no name, "-", another extension, a device), IO (a folder that is missing or may not be written into). */
+sumi_status cli_check_output(const cli *c, const char *option, const char *path, const char *endings, cli_output how);
 /* Of `count` files the i-th: the path itself, or out-0000.png, out-0001.png, ... */
 sumi_status cli_numbered_path(const cli *c, const char *path, int64_t i, int64_t count, char *out, size_t room);
 

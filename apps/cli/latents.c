@@ -20,6 +20,16 @@ static sumi_status require(const cli *c, const char *value, const char *option) 
   return value ? SUMI_OK : cli_fail(c, SUMI_INVALID, "%s FILE is missing", option);
 }
 
+/* What would else be found out after the work. */
+static sumi_status check_outputs(const cli *c, const arguments *a, const char *endings) {
+  const sumi_status status =
+      cli_check_output(c, "--out", a->out, endings, endings ? CLI_OUTPUT_NAMED : CLI_OUTPUT_STREAM);
+  if (status != SUMI_OK || !a->channels) return status;
+  if (cli_same_file(a->out, a->channels))
+    return cli_fail(c, SUMI_INVALID, "--out and --channels are one file, %s", a->out);
+  return cli_check_output(c, "--channels", a->channels, "png", CLI_OUTPUT_STREAM);
+}
+
 /* ---- encode ---- */
 
 static const arguments encode_defaults = {.model = CLI_MODEL_DEFAULTS, .out = "latents.safetensors"};
@@ -86,6 +96,7 @@ static sumi_status run_encode(cli *c, const void *arguments_, int operand_count,
   int64_t width = 0, height = 0;
   float *latents = NULL, *logvar = NULL;
   sumi_status status = require(c, a->in, "--in");
+  if (status == SUMI_OK) status = check_outputs(c, a, NULL);
   if (status == SUMI_OK) status = cli_session_open(&s, c, &a->model);
   if (status == SUMI_OK) status = encode(&s, a, &width, &height, &latents, &logvar);
   const int64_t h = status == SUMI_OK ? height / s.info.factor : 0, w = status == SUMI_OK ? width / s.info.factor : 0;
@@ -157,6 +168,7 @@ static sumi_status run_decode(cli *c, const void *arguments_, int operand_count,
   cli_session s = {0};
   sumi_safetensors *file = NULL;
   sumi_status status = require(c, a->in, "--in");
+  if (status == SUMI_OK) status = check_outputs(c, a, CLI_PICTURES);
   if (status == SUMI_OK) status = cli_report(c, sumi_safetensors_open(c->context, a->in, &file));
   const sumi_safetensors_tensor *t = status == SUMI_OK ? sumi_safetensors_find(file, "latents") : NULL;
   if (status == SUMI_OK && !t) t = sumi_safetensors_find(file, "x0");
@@ -211,7 +223,8 @@ static sumi_status run_embed(cli *c, const void *arguments_, int operand_count, 
   const arguments *a = arguments_;
   cli_session s = {0};
   sumi_prompt *prompt = NULL;
-  sumi_status status = cli_session_open(&s, c, &a->model);
+  sumi_status status = check_outputs(c, a, NULL);
+  if (status == SUMI_OK) status = cli_session_open(&s, c, &a->model);
   const sumi_prompt_options options = {.steps = 1, .pad = s.info.pad};
   if (status == SUMI_OK)
     status =
@@ -229,7 +242,8 @@ static const arguments noise_defaults = {.model = CLI_MODEL_DEFAULTS, .out = "no
 static const cli_option noise_options[] = {
     CLI_MODEL_OPTIONS(arguments, model),
     {"in", 'i', CLI_TEXT, offsetof(arguments, in), "FILE", "the picture", 0, 0, NULL},
-    {"out", 'o', CLI_TEXT, offsetof(arguments, out), "FILE", "the PNG: what its noisy latents decode to", 0, 0, NULL},
+    {"out", 'o', CLI_TEXT, offsetof(arguments, out), "FILE", "the picture: what its noisy latents decode to", 0, 0,
+     NULL},
     {"timestep", 't', CLI_INT, offsetof(arguments, timestep), "T", "of the training schedule", 0, 99999, NULL},
     {"seed", 0, CLI_INT, offsetof(arguments, seed), "N", "of the noise", 0, 9007199254740992.0, NULL},
 };
@@ -256,6 +270,7 @@ static sumi_status run_noise(cli *c, const void *arguments_, int operand_count, 
   int64_t width = 0, height = 0;
   float *latents = NULL, *logvar = NULL;
   sumi_status status = require(c, a->in, "--in");
+  if (status == SUMI_OK) status = check_outputs(c, a, CLI_PICTURES);
   if (status == SUMI_OK) status = cli_session_open(&s, c, &a->model);
   if (status == SUMI_OK) status = encode(&s, a, &width, &height, &latents, &logvar);
   if (status == SUMI_OK) status = noised(&s, a, width, height, latents);

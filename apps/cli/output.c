@@ -38,21 +38,25 @@ sumi_status cli_open_to_read(const cli *c, const char *path, FILE **out) {
                   strerror(code));
 }
 
-sumi_status cli_check_output(const cli *c, const char *option, const char *path, const char *endings) {
+sumi_status cli_check_output(const cli *c, const char *option, const char *path, const char *endings, cli_output how) {
   char folder[PATH_BYTES];
   struct stat info;
+  bool is_device = false;
   if (!*path) return cli_fail(c, SUMI_INVALID, "%s: the name of a file is expected, not nothing", option);
   if (strcmp(path, "-") == 0)
     return cli_fail(c, SUMI_INVALID, "%s: `-` is not a file; name one, or a device such as /dev/stdout", option);
   if (!folder_of(path, folder)) return cli_fail(c, SUMI_INVALID, "%s: the path is too long", option);
   if (stat(path, &info) == 0) {
     if (S_ISDIR(info.st_mode)) return cli_fail(c, SUMI_IO, "%s: %s: is a folder, a file is expected", option, path);
-    if (!S_ISREG(info.st_mode)) return SUMI_OK;
+    is_device = !S_ISREG(info.st_mode);
   }
-  if (!has_ending(path, endings))
+  if (is_device && how == CLI_OUTPUT_STREAM) return SUMI_OK;
+  if (is_device && how == CLI_OUTPUT_FILE)
+    return cli_fail(c, SUMI_INVALID, "%s: %s: is a device or a pipe, only a file will do", option, path);
+  if (endings && !has_ending(path, endings))
     return cli_fail(c, SUMI_INVALID, "%s: %s: the name tells the kind of file; expected one that ends in: %s", option,
                     path, endings);
-  if (access(folder, W_OK | X_OK) != 0)
+  if (!is_device && access(folder, W_OK | X_OK) != 0)
     return cli_fail(c, SUMI_IO, "%s: %s: the folder cannot be written into: %s", option, folder, strerror(errno));
   return SUMI_OK;
 }

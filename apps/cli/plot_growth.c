@@ -122,7 +122,7 @@ static sumi_status run(cli *c, const void *arguments_, int operand_count, char *
     panels[k].over_batch = k >= 2;
     panels[k].title = titles[k];
   }
-  sumi_status status = cli_check_output(c, "--out", a->out, "png");
+  sumi_status status = cli_check_output(c, "--out", a->out, "png", CLI_OUTPUT_STREAM);
   if (status == SUMI_OK) status = cli_results_read(c, operands[0], &all);
   for (int k = 0; k < PANELS && status == SUMI_OK; k++)
     for (int i = 0; i < MAX_NETWORKS; i++) {

@@ -128,7 +128,7 @@ static sumi_status run(cli *c, const void *arguments_, int operand_count, char *
   const arguments *a = arguments_;
   curve curves[MAX_LOGS] = {0};
   sumi_plot_series series[MAX_LOGS] = {0};
-  sumi_status status = cli_check_output(c, "--out", a->out, "png");
+  sumi_status status = cli_check_output(c, "--out", a->out, "png", CLI_OUTPUT_STREAM);
   for (int i = 0; i < operand_count && status == SUMI_OK; i++) {
     status = read_log(c, a, operands[i], &curves[i]);
     series[i] = (sumi_plot_series){

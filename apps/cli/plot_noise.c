@@ -90,11 +90,11 @@ static sumi_status draw_histogram(const cli *c, const demo_arguments *a, const s
 }
 
 static sumi_status check_outputs(const cli *c, const demo_arguments *a) {
-  const sumi_status status = cli_check_output(c, "--out", a->out, "png");
+  const sumi_status status = cli_check_output(c, "--out", a->out, "png", CLI_OUTPUT_STREAM);
   if (status != SUMI_OK || !a->histogram) return status;
   if (cli_same_file(a->out, a->histogram))
     return cli_fail(c, SUMI_INVALID, "--out and --histogram are the same file, %s", a->out);
-  return cli_check_output(c, "--histogram", a->histogram, "png");
+  return cli_check_output(c, "--histogram", a->histogram, "png", CLI_OUTPUT_STREAM);
 }
 
 static sumi_status run_demo(cli *c, const demo_arguments *a, bool forward) {

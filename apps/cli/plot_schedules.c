@@ -133,7 +133,7 @@ static sumi_status draw_sampler(const cli *c, const arguments *a) {
 static sumi_status run(cli *c, const void *arguments_, int operand_count, char **operands) {
   (void)operand_count, (void)operands;
   const arguments *a = arguments_;
-  sumi_status status = cli_check_output(c, "--out", a->out, "png");
+  sumi_status status = cli_check_output(c, "--out", a->out, "png", CLI_OUTPUT_STREAM);
   if (status == SUMI_OK) status = a->sampler ? draw_sampler(c, a) : draw_process(c, a);
   if (status == SUMI_OK) printf("%s\n", a->out);
   return status;

@@ -128,7 +128,7 @@ static sumi_status draw(const chart *p) {
 static sumi_status run(cli *c, const void *arguments_, int operand_count, char **operands) {
   (void)operand_count;
   chart p = {.c = c, .a = arguments_};
-  sumi_status status = cli_check_output(c, "--out", p.a->out, "png");
+  sumi_status status = cli_check_output(c, "--out", p.a->out, "png", CLI_OUTPUT_STREAM);
   if (status == SUMI_OK) status = cli_results_read(c, operands[0], &p.results);
   if (status == SUMI_OK) status = collect(&p);
   if (status == SUMI_OK) status = draw(&p);

@@ -211,11 +211,11 @@ static sumi_status save_separately(const job *j) {
 }
 
 static sumi_status check_names(const cli *c, const arguments *a) {
-  const sumi_status status = cli_check_output(c, "--out", a->out, "png");
+  const sumi_status status = cli_check_output(c, "--out", a->out, "png", CLI_OUTPUT_STREAM);
   if (status != SUMI_OK || !a->trajectory) return status;
   if (cli_same_file(a->out, a->trajectory))
     return cli_fail(c, SUMI_INVALID, "--out and --trajectory are the same file, %s", a->out);
-  return cli_check_output(c, "--trajectory", a->trajectory, "png");
+  return cli_check_output(c, "--trajectory", a->trajectory, "png", CLI_OUTPUT_FILE);
 }
 
 static sumi_status run(cli *c, const void *arguments_, int operand_count, char **operands) {

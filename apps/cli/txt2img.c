@@ -329,14 +329,15 @@ static sumi_status make_folder(const cli *c, const char *option, const char *pat
 static sumi_status check_outputs(const cli *c, const arguments *a) {
   const struct {
     const char *option, *path, *endings;
-  } files[] = {{"--out", a->out, "png jpg jpeg webp"},
-               {"--preview", a->preview, "png"},
-               {"--animation", a->animation, "png"},
-               {"--latents", a->latents, "safetensors"}};
+    cli_output how;
+  } files[] = {{"--out", a->out, CLI_PICTURES, CLI_OUTPUT_NAMED},
+               {"--preview", a->preview, "png", CLI_OUTPUT_NAMED},
+               {"--animation", a->animation, "png", CLI_OUTPUT_FILE},
+               {"--latents", a->latents, "safetensors", CLI_OUTPUT_STREAM}};
   sumi_status status = SUMI_OK;
   for (size_t i = 0; i < sizeof files / sizeof *files && status == SUMI_OK; i++) {
     if (!files[i].path) continue;
-    status = cli_check_output(c, files[i].option, files[i].path, files[i].endings);
+    status = cli_check_output(c, files[i].option, files[i].path, files[i].endings, files[i].how);
     for (size_t k = 0; k < i && status == SUMI_OK; k++)
       if (files[k].path && cli_same_file(files[k].path, files[i].path))
         status =

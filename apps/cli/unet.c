@@ -111,7 +111,8 @@ static sumi_status run(cli *c, const void *arguments_, int operand_count, char *
   inputs in = {.sample = NULL};
   if (!a->in && !(a->latents && a->embedding))
     return cli_fail(c, SUMI_INVALID, "--in FILE is missing, or --latents FILE and --embedding FILE");
-  sumi_status status = a->in ? read_one_file(c, a, &in) : read_two_files(c, a, &in);
+  sumi_status status = cli_check_output(c, "--out", a->out, NULL, CLI_OUTPUT_STREAM);
+  if (status == SUMI_OK) status = a->in ? read_one_file(c, a, &in) : read_two_files(c, a, &in);
   if (status == SUMI_OK) status = cli_session_open(&s, c, &a->model);
   if (status == SUMI_OK) status = evaluate(&s, a, &in);
   free(in.sample);
