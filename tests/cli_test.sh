@@ -46,6 +46,9 @@ expect 2 'a prompt with more than 256 brackets open at once' tokenize "$(printf 
 expect 8 'nowhere/vocab.json' tokenize -m nowhere owl
 expect 2 '--threads: expected an integer from 0 to 1024, found `many`' inspect --threads many file
 expect 2 '--threads needs a value' inspect file --threads
+for size in 0.5 12XB 3GG -5 nan 1e16 k ''; do
+  expect 2 '--max-memory: expected a number of bytes, or with a unit' txt2img --max-memory "$size"
+done
 expect 2 '--stats takes no value' inspect --stats=yes file
 expect 2 '--isa: expected one of: generic' inspect --isa mmx file
 expect 8 'missing.safetensors: there is no such file or folder' inspect missing.safetensors

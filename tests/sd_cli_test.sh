@@ -84,6 +84,9 @@ run 8 'there is no such file or folder' "$sumi" txt2img -m nowhere
 mkdir empty
 run 8 "empty: not a checkpoint's folder" "$sumi" txt2img -m empty
 run 2 'the width is 17' "$sumi" txt2img -m "$model" -W 17 -H 16
+for size in '5=5 bytes' '1=1 byte of' '1kB=1000 bytes' '1KIB=1024 bytes' '1.5m=1.50 MB' '20MiB=21 MB' '0.02 gb=20 MB'; do
+  run 5 "${size#*=}" "$sumi" txt2img $small --max-memory "${size%%=*}" -o x.png
+done
 run 8 'there is no sampler `eulr`; there are' "$sumi" txt2img $small --sampler eulr
 run 6 'cannot be written into' "$sumi" txt2img $small -o nowhere/x.png
 run 2 'expected one that ends in' "$sumi" txt2img $small -o x.gif

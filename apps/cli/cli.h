@@ -25,7 +25,7 @@ typedef enum cli_kind {
   CLI_TEXT,   /* const char *, as given; NULL when it has no default */
   CLI_INT,    /* int64_t within [low, high] */
   CLI_REAL,   /* double within [low, high] */
-  CLI_BYTES,  /* int64_t: a number of bytes, or with a letter: K, M, G, T */
+  CLI_BYTES,  /* int64_t: a number of bytes, or with a unit: see --help */
   CLI_CHOICE, /* const char *: one of the words in `choices` */
 } cli_kind;
 

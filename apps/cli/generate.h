@@ -26,7 +26,8 @@ typedef struct cli_model {
   {"tile", 0, CLI_INT, offsetof(type, field.tile), "PIXELS",                                                           \
    "the autoencoder works on tiles of this side, with less memory; 0 means the whole picture", 0, 16384, NULL},                 \
   {"max-memory", 0, CLI_BYTES, offsetof(type, field.max_memory), "SIZE",                                               \
-   "to keep within, at the cost of time, such as 1200M or 3G (powers of 1000); 0 means no limit", 0, 1e15, NULL}
+   "to keep within, at the cost of time: bytes, or with a unit: k, M, G, T (also kB, MB, ...: powers of 1000), KiB, "   \
+   "MiB, GiB, TiB (of 1024), in any case: 1200M, 1.2GB; 0 means no limit", 0, 1e15, NULL}
 /* clang-format on */
 
 typedef struct cli_session {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Every command has these, in struct cli. */
 static const cli_option common_options[] = {
@@ -41,21 +42,20 @@ bool cli_parse_real(const char *text, double low, double high, double *out) {
   return true;
 }
 
-/* "1200M", "1.5G": powers of 1000. */
+/* "1200M", "1.5 GB", "1GiB". Less than a byte is a number whose unit was forgotten. */
 static bool parse_bytes(const char *text, double low, double high, int64_t *out) {
   static const char letters[] = "KMGT";
-  const size_t length = strlen(text);
-  char number[32];
-  double value, factor = 1.0;
-  if (length == 0 || length >= sizeof number) return false;
-  memcpy(number, text, length + 1);
-  const char *letter = strchr(letters, toupper((unsigned char)number[length - 1]));
-  if (letter) {
-    for (const char *at = letters; at <= letter; at++) factor *= 1000.0;
-    number[length - 1] = 0;
-  }
-  if (!cli_parse_real(number, 0.0, high / factor, &value) || value * factor < low) return false;
-  *out = (int64_t)(value * factor);
+  char *at = NULL;
+  const double value = strtod(text, &at);
+  if (at == text || !isfinite(value)) return false;
+  at += strspn(at, " ");
+  const char *letter = *at ? strchr(letters, toupper((unsigned char)*at)) : NULL;
+  if (letter) at++;
+  const bool binary = letter && strcasecmp(at, "iB") == 0;
+  if (!binary && *at && strcasecmp(at, "B") != 0) return false;
+  const double bytes = value * pow(binary ? 1024.0 : 1000.0, letter ? (double)(letter - letters + 1) : 0.0);
+  if (bytes < low || bytes > high || (bytes > 0.0 && bytes < 1.0)) return false;
+  *out = (int64_t)(bytes + 0.5);
   return true;
 }
 
@@ -148,7 +148,8 @@ static bool take_value(const cli *c, const cli_option *o, const char *given, con
     return false;
   case CLI_BYTES:
     if (parse_bytes(text, o->low, o->high, at)) return true;
-    cli_fail(c, SUMI_INVALID, "%s: expected a size such as 1200M or 3G, found `%s`", given, text);
+    cli_fail(c, SUMI_INVALID, "%s: expected a number of bytes, or with a unit: 1200M, 3GB, 2GiB; found `%s`", given,
+             text);
     return false;
   case CLI_REAL:
     if (cli_parse_real(text, o->low, o->high, at)) return true;

@@ -214,6 +214,15 @@ static void tell(const sumi_session *s, const sumi__work *work, const network *t
   sumi__log(s->ctx, SUMI_LOG_INFO, "%s", l.text);
 }
 
+/* Megabytes, unless that would round a number away. */
+static const char *amount(size_t bytes, char text[32]) {
+  if (bytes < 1000000)
+    snprintf(text, 32, "%zu byte%s", bytes, bytes == 1 ? "" : "s");
+  else
+    snprintf(text, 32, bytes < 10000000 ? "%.2f MB" : "%.0f MB", (double)bytes * MB);
+  return text;
+}
+
 /* ---- All of it ---- */
 
 sumi_status sumi__session_save(sumi_session *s, sumi__work *work) {
@@ -246,13 +255,14 @@ sumi_status sumi__session_save(sumi_session *s, sumi__work *work) {
   }
   const network *all[] = {&text, &unet, &coders[0], &coders[1]};
   size_t least = 0, most = 0;
+  char given[32];
   for (int k = 0; k < 4; k++) {
     least = larger(least, all[k]->least);
     most = larger(most, all[k]->found.bytes);
   }
   SUMI_CHECK(s->ctx, text_fits && unet_fits && coders_fit, SUMI_NO_MEMORY,
-             "%.0f MB of memory are too little for this job: the least that would do is %.0f MB",
-             (double)s->max_memory * MB, (double)(least + beside) * MB + 1.0);
+             "%s of memory are too little for this job: the least that would do is %.0f MB",
+             amount(s->max_memory, given), (double)(least + beside) * MB + 1.0);
   tell(s, work, &text, &unet, coders, most + beside);
 done:
   return status;
