@@ -98,6 +98,22 @@ fi
 expect 0 'text attention 2x77 by 77' bench ops --only 'text attention' --seconds 0.001 --record ops.csv --commit abc
 expect 0 '12x12x64->128, weight gradient' bench ops --only '12x12x64->128, weight gradient' --seconds 0.001
 expect 0 'layer_norm 2048x320, gradient' bench ops --only 'layer_norm 2048x320, grad' --seconds 0.001 --profile
+expect 8 'there are: unet conv, unet upsample + conv, vae conv,' bench ops --only nosuch
+# Whoever calls it learns that it was interrupted.
+"$sumi" bench ops --only 'text linear 154x768->768' --seconds 60 >out 2>err &
+job=$!
+waited=0
+until [ -s out ] || [ $waited = 300 ]; do
+  sleep 0.1
+  waited=$((waited + 1))
+done
+kill -TERM $job
+wait $job
+{ [ $? = 10 ] && grep -q 'sumi bench ops: stopped after [01] measurements' err; } || {
+  echo 'an interrupted bench ops did not say so:'
+  cat out err
+  failures=$((failures + 1))
+}
 for network in unet vae text; do
   expect 0 'bf16  fast' bench $network --shrink 8 --side 64 -n 1 --modes all --record ops.csv --commit abd
 done

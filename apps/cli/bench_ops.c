@@ -70,14 +70,14 @@ static sumi_status time_run(const meter *m, sumi_profile_row *out) {
   return SUMI_OK;
 }
 
-/* The median of at least three runs, after one that does not count. */
+/* The median of at least three runs, after one that does not count; of no more than three once we are interrupted. */
 static sumi_status time_runs(const meter *m, double seconds, sumi_profile_row *out) {
   enum { MOST = 1024 };
   double times[MOST];
   const double end = cli_seconds() + seconds;
   sumi_status status = time_run(m, out);
   size_t n = 0;
-  while (status == SUMI_OK && n < MOST && (n < 3 || cli_seconds() < end)) {
+  while (status == SUMI_OK && n < MOST && (n < 3 || (cli_seconds() < end && !cli_interrupted()))) {
     status = time_run(m, out);
     times[n++] = out->seconds;
   }
@@ -132,7 +132,6 @@ static sumi_status measure(const bench *b, const cli_case *k, sumi_dtype dtype) 
   cli_case_net n = {.dtype = dtype};
   meter m = {.name = name, .op = cli_case_operator(k)};
   cli_case_name(k, name, sizeof name);
-  if (b->a->only && !strstr(name, b->a->only)) return SUMI_OK;
   sumi_status status = sumi_graph_create(b->c->context, &n.g);
   if (status != SUMI_OK) return cli_report(b->c, status);
   sumi_graph_set_compute(n.g, dtype);
@@ -142,21 +141,56 @@ static sumi_status measure(const bench *b, const cli_case *k, sumi_dtype dtype) 
   return cli_report(b->c, status);
 }
 
+/* ---- Choosing ---- */
+
+static bool is_wanted(const arguments *a, const cli_case *k) {
+  char name[128];
+  cli_case_name(k, name, sizeof name);
+  return !a->only || strstr(name, a->only);
+}
+
+/* What there is: names up to their sizes, "unet conv", each once. */
+static void list_kinds(char *to, size_t room) {
+  char name[128], kind[160];
+  size_t at = 0;
+  *to = 0;
+  for (size_t i = 0; i < cli_case_count() && at < room; i++) {
+    cli_case_name(cli_case_at(i), name, sizeof name);
+    snprintf(kind, sizeof kind, "%.*s,", (int)strcspn(name, "0123456789") - 1, name);
+    if (!strstr(to, kind)) at += (size_t)snprintf(to + at, room - at, "%s%s", at ? " " : "", kind);
+  }
+  to[strlen(to) - 1] = 0; /* the last comma */
+}
+
+static sumi_status check(const bench *b) {
+  char kinds[2048];
+  for (size_t i = 0; i < cli_case_count(); i++)
+    if (is_wanted(b->a, cli_case_at(i))) return SUMI_OK;
+  list_kinds(kinds, sizeof kinds);
+  return cli_fail(b->c, SUMI_NOT_FOUND, "--only: no operator has `%s` in its name; there are: %s", b->a->only, kinds);
+}
+
 static sumi_status measure_all(const bench *b) {
   static const sumi_dtype dtypes[] = {SUMI_F32, SUMI_BF16};
-  sumi_status status = SUMI_OK;
+  int measured = 0;
   for (size_t i = 0; i < cli_case_count(); i++)
-    for (int k = 0; k < 2 && status == SUMI_OK && !cli_interrupted(); k++)
-      if (strcmp(b->a->compute, "both") == 0 || strcmp(b->a->compute, sumi_dtype_name(dtypes[k])) == 0)
-        status = measure(b, cli_case_at(i), dtypes[k]);
-  return status;
+    for (int k = 0; k < 2; k++) {
+      if (!is_wanted(b->a, cli_case_at(i))) continue;
+      if (strcmp(b->a->compute, "both") != 0 && strcmp(b->a->compute, sumi_dtype_name(dtypes[k])) != 0) continue;
+      if (cli_interrupted()) return cli_fail(b->c, SUMI_CANCELLED, "stopped after %d measurements", measured);
+      const sumi_status status = measure(b, cli_case_at(i), dtypes[k]);
+      if (status != SUMI_OK) return status;
+      measured++;
+    }
+  return SUMI_OK;
 }
 
 static sumi_status run(cli *c, const void *arguments_, int operand_count, char **operands) {
   (void)operand_count, (void)operands;
   bench b = {.c = c, .a = arguments_};
   cli_catch_interrupts();
-  sumi_status status = cli_report_open(&b.report, c, b.a->record, b.a->commit);
+  sumi_status status = check(&b);
+  if (status == SUMI_OK) status = cli_report_open(&b.report, c, b.a->record, b.a->commit);
   if (status != SUMI_OK) return status;
   status = cli_report(c, sumi_backend_cpu(c->context, &b.backend));
   if (status == SUMI_OK) status = measure_all(&b);

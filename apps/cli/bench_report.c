@@ -31,6 +31,7 @@ sumi_status cli_report_open(cli_report_file *r, const cli *c, const char *path, 
     printf("%s, %d threads, %s: %.0f GFLOP/s in f32, %.0f in bf16, %.1f GB/s\n", r->machine.cpu, r->machine.threads,
            r->machine.isa, r->machine.f32_flops * 1e-9, r->machine.bf16_flops * 1e-9,
            r->machine.bytes_per_second * 1e-9);
+  fflush(stdout);
   if (status != SUMI_OK && r->file) fclose(r->file);
   return status;
 }
