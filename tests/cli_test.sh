@@ -91,8 +91,14 @@ while read -r command; do
 done <commands
 
 if [ -w /dev/full ]; then
-  "$sumi" inspect --help >/dev/full 2>err
-  [ $? = 6 ] || { echo 'a full disk behind stdout was not noticed'; failures=$((failures + 1)); }
+  for words in 'inspect --help' --help --version 'bench --help'; do
+    # shellcheck disable=SC2086
+    "$sumi" $words >/dev/full 2>err
+    [ $? = 6 ] && grep -q 'cannot write to standard output' err || {
+      echo "sumi $words: a full disk behind stdout was not noticed"
+      failures=$((failures + 1))
+    }
+  done
 fi
 
 expect 0 'text attention 2x77 by 77' bench ops --only 'text attention' --seconds 0.001 --record ops.csv --commit abc

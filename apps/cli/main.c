@@ -198,20 +198,26 @@ static void return_freed_memory(void) {
 #endif
 }
 
+/* Its options, and then the work; argv begins behind its name. Returns the exit code. */
+static int with_command(cli *c, const cli_command *command, int argc, char **argv) {
+  int operand_count = 0, exit_code = SUMI_OK;
+  c->command = command->name;
+  void *arguments = calloc(1, command->arguments_bytes + 1);
+  if (!arguments) return (int)cli_fail(c, SUMI_NO_MEMORY, "out of memory");
+  if (cli_parse(c, command, argc, argv, arguments, &operand_count, &exit_code))
+    exit_code = (int)run_command(c, command, arguments, operand_count, argv);
+  free(arguments);
+  return exit_code;
+}
+
 int main(int argc, char **argv) {
   return_freed_memory();
   cli c = {.winograd = "careful"};
   turn_help_round(argc, argv);
-  int words = 0, operand_count = 0, exit_code = SUMI_OK;
+  int words = 0;
   const cli_command *command = argc > 1 ? find_command(argc - 1, argv + 1, &words) : NULL;
-  if (!command) return without_command(&c, argc - 1, argv + 1);
-  c.command = command->name;
-  void *arguments = calloc(1, command->arguments_bytes + 1);
-  if (!arguments) return (int)cli_fail(&c, SUMI_NO_MEMORY, "out of memory");
-  char **rest = argv + 1 + words;
-  if (cli_parse(&c, command, argc - 1 - words, rest, arguments, &operand_count, &exit_code))
-    exit_code = (int)run_command(&c, command, arguments, operand_count, rest);
-  free(arguments);
+  int exit_code =
+      command ? with_command(&c, command, argc - 1 - words, argv + 1 + words) : without_command(&c, argc - 1, argv + 1);
   /* Output that could not be written (a full disk, a closed pipe) is a failure too. */
   if ((fflush(stdout) != 0 || ferror(stdout)) && exit_code == SUMI_OK)
     exit_code = (int)cli_fail(&c, SUMI_IO, "cannot write to standard output: %s", strerror(errno));
