@@ -147,7 +147,14 @@ expect 0 'PNG, 1280 x 840' inspect growth.png
 expect 2 'no network measured in the mode' plot growth growth.csv --mode 'f32 off'
 expect 7 'no file of results' bench text --shrink 8 --record growth.png
 expect 7 'no column `commit`' plot speed speed.png
-expect 2 'multiple of 8' bench vae --side 60
+# What is wrong with a command line is said before anything is measured.
+for wrong in 'unet --side 100' 'vae --side 60' 'train-unet -s 12' 'train-unet --shrink 3'; do
+  # shellcheck disable=SC2086
+  expect 2 "sumi bench ${wrong%% *}: " bench $wrong
+  [ ! -s out ] || { echo "bench $wrong measured something"; failures=$((failures + 1)); }
+done
+expect 8 'nosuch.yaml' bench train-digits --config nosuch.yaml
+[ ! -s out ] || { echo 'bench train-digits measured something'; failures=$((failures + 1)); }
 expect 0 'bf16  off' bench vae --shrink 8 --side 64 -n 1 --winograd off
 expect 2 '--commit' bench ops --commit 'a,b'
 

@@ -47,6 +47,7 @@ static void report_step(const cli_report_file *report, const arguments *a, int64
   cli_report_row(report, &m);
 }
 
+/* One batch and type. Without a report the configuration is read and checked, and nothing measured. */
 static sumi_status measure(const cli *c, const arguments *a, const cli_report_file *report, int64_t batch,
                            const char *compute) {
   char batch_key[64], micro_key[64], compute_key[64];
@@ -58,8 +59,8 @@ static sumi_status measure(const cli *c, const arguments *a, const cli_report_fi
   snprintf(micro_key, sizeof micro_key, "train.micro_batch=%lld", (long long)a->micro_batch);
   snprintf(compute_key, sizeof compute_key, "train.compute=%s", compute);
   sumi_status status = sumi_train_config_load(c->context, a->config, 3, overrides, &config);
-  if (status == SUMI_OK) status = sumi_train_benchmark(c->context, config, &how, &r);
-  if (status == SUMI_OK) {
+  if (status == SUMI_OK && report) status = sumi_train_benchmark(c->context, config, &how, &r);
+  if (status == SUMI_OK && report) {
     const double flops = r.program.flops * (double)batch / (double)(a->micro_batch ? a->micro_batch : batch);
     report_step(report, a, batch, compute, flops, &r);
   }
@@ -67,23 +68,28 @@ static sumi_status measure(const cli *c, const arguments *a, const cli_report_fi
   return cli_report(c, status);
 }
 
-static sumi_status run(cli *c, const void *arguments_, int operand_count, char **operands) {
-  (void)operand_count, (void)operands;
+/* Each batch and type that was asked for. */
+static sumi_status measure_all(const cli *c, const arguments *a, const cli_report_file *report) {
   static const int64_t batches[] = {128, 1024};
   static const char *const computes[] = {"f32", "bf16"};
+  sumi_status status = SUMI_OK;
+  for (size_t b = 0; b < (a->batch ? 1 : 2); b++)
+    for (size_t k = 0; k < 2 && status == SUMI_OK; k++)
+      if (strcmp(a->compute, "both") == 0 || strcmp(a->compute, computes[k]) == 0)
+        status = measure(c, a, report, a->batch ? a->batch : batches[b], computes[k]);
+  return status;
+}
+
+static sumi_status run(cli *c, const void *arguments_, int operand_count, char **operands) {
+  (void)operand_count, (void)operands;
   const arguments *a = arguments_;
   cli_report_file report;
   cli_catch_interrupts();
-  sumi_status status = cli_report_open(&report, c, a->record, a->commit);
+  sumi_status status = measure_all(c, a, NULL);
+  if (status == SUMI_OK) status = cli_report_open(&report, c, a->record, a->commit);
   if (status != SUMI_OK) return status;
   printf("batch  compute   images/s   ms/step   GFLOP/s  of peak    arena MB  arena/bound\n");
-  for (size_t b = 0; b < 2 && status == SUMI_OK; b++) {
-    if (a->batch && b) break;
-    for (size_t k = 0; k < 2 && status == SUMI_OK; k++)
-      if (strcmp(a->compute, "both") == 0 || strcmp(a->compute, computes[k]) == 0)
-        status = measure(c, a, &report, a->batch ? a->batch : batches[b], computes[k]);
-  }
-  return cli_report_close(&report, status);
+  return cli_report_close(&report, measure_all(c, a, &report));
 }
 
 const cli_command cli_bench_train_digits = {

@@ -90,22 +90,14 @@ static void print_mode(void *user, int i, const sumi_bench_result *r) {
   cli_report_row(&b->report, &m);
 }
 
-static sumi_status measure(cli *c, bench *b, sumi_bench_network network) {
+static sumi_status measure(cli *c, const bench *b, const sumi_bench_options *how) {
   struct rusage usage;
   sumi_bench_result results[ALL];
   const arguments *a = b->a;
-  const sumi_bench_options how = {.network = network,
-                                  .side = a->side,
-                                  .batch = a->batch,
-                                  .runs = (int)a->runs,
-                                  .shrink = (int)a->shrink,
-                                  .user = b,
-                                  .should_stop = should_stop,
-                                  .measured = print_mode};
   printf("%s, %lldx%lld, batch %lld\n", b->network, (long long)a->side, (long long)a->side, (long long)a->batch);
   printf(
       "      winograd    median        best    GFLOP/s of peak  arena MB scratch MB packed MB     error   compile\n");
-  const sumi_status status = cli_report(c, sumi_bench_networks(c->context, &how, b->n, b->modes, results));
+  const sumi_status status = cli_report(c, sumi_bench_networks(c->context, how, b->n, b->modes, results));
   if (status == SUMI_OK && getrusage(RUSAGE_SELF, &usage) == 0)
     printf("peak memory of the process: %.0f MB\n", (double)usage.ru_maxrss * 1024e-6);
   return status;
@@ -113,10 +105,19 @@ static sumi_status measure(cli *c, bench *b, sumi_bench_network network) {
 
 static sumi_status run(cli *c, const arguments *a, sumi_bench_network network) {
   bench b = {.a = a, .network = networks[network]};
+  const sumi_bench_options how = {.network = network,
+                                  .side = a->side,
+                                  .batch = a->batch,
+                                  .runs = (int)a->runs,
+                                  .shrink = (int)a->shrink,
+                                  .user = &b,
+                                  .should_stop = should_stop,
+                                  .measured = print_mode};
   b.n = choose(c, a->modes, b.modes);
   cli_catch_interrupts();
-  sumi_status status = cli_report_open(&b.report, c, a->record, a->commit);
-  if (status == SUMI_OK) status = cli_report_close(&b.report, measure(c, &b, network));
+  sumi_status status = cli_report(c, sumi_bench_networks_check(c->context, &how, b.n, b.modes));
+  if (status == SUMI_OK) status = cli_report_open(&b.report, c, a->record, a->commit);
+  if (status == SUMI_OK) status = cli_report_close(&b.report, measure(c, &b, &how));
   return status;
 }
 

@@ -53,17 +53,21 @@ static double keep(const cli_report_file *report, const arguments *a, const sumi
   return cli_report_share(report, &m);
 }
 
+static sumi_train_unet_options options_of(const arguments *a, sumi_dtype compute, bool recompute) {
+  return (sumi_train_unet_options){.network =
+                                       strcmp(a->network, "sd1") == 0 ? SUMI_TRAIN_UNET_SD1 : SUMI_TRAIN_UNET_LDM,
+                                   .compute = compute,
+                                   .recompute = recompute,
+                                   .side = a->side,
+                                   .batch = a->batch,
+                                   .steps = a->steps,
+                                   .shrink = (int)a->shrink,
+                                   .callbacks = {.should_stop = should_stop}};
+}
+
 static sumi_status measure(cli *c, const arguments *a, sumi_dtype compute, bool recompute,
                            const cli_report_file *report) {
-  const sumi_train_unet_options how = {.network =
-                                           strcmp(a->network, "sd1") == 0 ? SUMI_TRAIN_UNET_SD1 : SUMI_TRAIN_UNET_LDM,
-                                       .compute = compute,
-                                       .recompute = recompute,
-                                       .side = a->side,
-                                       .batch = a->batch,
-                                       .steps = a->steps,
-                                       .shrink = (int)a->shrink,
-                                       .callbacks = {.should_stop = should_stop}};
+  const sumi_train_unet_options how = options_of(a, compute, recompute);
   sumi_train_unet_result r;
   const sumi_status status = sumi_train_benchmark_unet(c->context, &how, &r);
   if (status != SUMI_OK) return cli_report(c, status);
@@ -83,9 +87,11 @@ static sumi_status run(cli *c, const void *arguments_, int operand_count, char *
   (void)operand_count, (void)operands;
   static const sumi_dtype computes[] = {SUMI_F32, SUMI_BF16};
   const arguments *a = arguments_;
+  const sumi_train_unet_options any = options_of(a, SUMI_F32, false);
   cli_report_file report;
   cli_catch_interrupts();
-  sumi_status status = cli_report_open(&report, c, a->record, a->commit);
+  sumi_status status = cli_report(c, sumi_train_benchmark_unet_check(c->context, &any));
+  if (status == SUMI_OK) status = cli_report_open(&report, c, a->record, a->commit);
   if (status != SUMI_OK) return status;
   printf("latents of %lldx%lld\n", (long long)a->side, (long long)a->side);
   printf(

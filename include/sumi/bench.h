@@ -57,6 +57,10 @@ typedef struct sumi_bench_options {
   void (*measured)(void *user, int i, const sumi_bench_result *result);
 } sumi_bench_options;
 
+/* Whether that can be measured. Errors: INVALID (options, modes). */
+SUMI_API sumi_status sumi_bench_networks_check(sumi_context *ctx, const sumi_bench_options *options, int n,
+                                               const sumi_bench_mode *modes);
+
 /* Measures the network in each mode; results[i] is that of modes[i]. The same weights, lent in f16 as by a checkpoint,
  * and inputs serve all; beside what the programs keep, they take some 100 MB at most. In a profile (sumi/profile.h)
  * each mode is a program of its own, without the run that does not count. Errors: INVALID (options), NO_MEMORY,

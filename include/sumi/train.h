@@ -184,6 +184,9 @@ typedef struct sumi_train_unet_result {
   sumi_program_info program; /* that computes loss and gradients */
 } sumi_train_unet_result;
 
+/* Whether that can be measured. Errors: INVALID (options). */
+SUMI_API sumi_status sumi_train_benchmark_unet_check(sumi_context *ctx, const sumi_train_unet_options *options);
+
 /* Times training steps of a U-Net on noise that lies ready in memory: predicted noise, mean squared error, gradients
  * of all parameters, AdamW. Stable Diffusion's network takes 16 GB. options may be NULL.
  * Errors: INVALID (options), CANCELLED, NO_MEMORY. */

@@ -195,18 +195,19 @@ done:
   return status;
 }
 
-static sumi_status check(sumi_context *ctx, const sumi_bench_options *o, int n, const sumi_bench_mode *modes) {
+sumi_status sumi_bench_networks_check(sumi_context *ctx, const sumi_bench_options *o, int n,
+                                      const sumi_bench_mode *modes) {
   sumi_status status = SUMI_OK;
   SUMI_CHECK(ctx, o->side >= 0 && o->side % 8 == 0 && o->side <= MAX_SIDE, SUMI_INVALID,
-             "bench: the side %lld is not a multiple of 8 up to %d", (long long)o->side, (int)MAX_SIDE);
+             "side is %lld: expected a multiple of 8 up to %d", (long long)o->side, (int)MAX_SIDE);
   SUMI_CHECK(ctx, o->batch >= 0 && o->batch <= MAX_BATCH && o->runs >= 0 && o->runs <= MAX_RUNS, SUMI_INVALID,
-             "bench: batch %lld, %d runs: expected at most %d and %d", (long long)o->batch, o->runs, (int)MAX_BATCH,
+             "batch %lld, %d runs: expected at most %d and %d", (long long)o->batch, o->runs, (int)MAX_BATCH,
              (int)MAX_RUNS);
   SUMI_CHECK(ctx, o->shrink == 0 || o->shrink == 1 || o->shrink == 2 || o->shrink == 4 || o->shrink == 8, SUMI_INVALID,
-             "bench: widths cannot be divided by %d: expected 1, 2, 4 or 8", o->shrink);
+             "widths cannot be divided by %d: expected 1, 2, 4 or 8", o->shrink);
   for (int i = 0; i < n; i++)
     SUMI_CHECK(ctx, modes[i].compute == SUMI_F32 || modes[i].compute == SUMI_BF16, SUMI_INVALID,
-               "bench: mode %d computes in %s, expected f32 or bf16", i, sumi_dtype_name(modes[i].compute));
+               "mode %d computes in %s, expected f32 or bf16", i, sumi_dtype_name(modes[i].compute));
 done:
   return status;
 }
@@ -216,7 +217,7 @@ sumi_status sumi_bench_networks(sumi_context *ctx, const sumi_bench_options *opt
   sumi_status status = SUMI_OK;
   bench b = {.ctx = ctx, .options = options};
   memset(results, 0, (size_t)n * sizeof *results);
-  SUMI_TRY(check(ctx, options, n, modes));
+  SUMI_TRY(sumi_bench_networks_check(ctx, options, n, modes));
   SUMI_TRY(sumi_backend_cpu(ctx, &b.backend));
   SUMI_TRY(make_weights(&b));
   for (int i = 0; i < n; i++) {

@@ -47,7 +47,7 @@ static sumi__unet2d_config ldm(void) {
 
 static int64_t or_usual(int64_t given, int64_t usual) { return given ? given : usual; }
 
-static sumi_status check(sumi_context *ctx, const sumi_train_unet_options *o) {
+sumi_status sumi_train_benchmark_unet_check(sumi_context *ctx, const sumi_train_unet_options *o) {
   sumi_status status = SUMI_OK;
   SUMI_CHECK(ctx, o->network == SUMI_TRAIN_UNET_SD1 || o->network == SUMI_TRAIN_UNET_LDM, SUMI_INVALID,
              "there is no network %d", (int)o->network);
@@ -213,7 +213,7 @@ sumi_status sumi_train_benchmark_unet(sumi_context *ctx, const sumi_train_unet_o
   static const sumi_train_unet_options defaults = {0};
   bench b = {.ctx = ctx, .options = options ? options : &defaults};
   memset(out, 0, sizeof *out);
-  sumi_status status = check(ctx, b.options);
+  sumi_status status = sumi_train_benchmark_unet_check(ctx, b.options);
   if (status == SUMI_OK) status = measure(&b, out);
   sumi_program_free(b.program);
   sumi_graph_free(b.g);
