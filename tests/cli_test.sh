@@ -103,7 +103,9 @@ fi
 
 expect 0 'text attention 2x77 by 77' bench ops --only 'text attention' --seconds 0.001 --record ops.csv --commit abc
 expect 0 '12x12x64->128, weight gradient' bench ops --only '12x12x64->128, weight gradient' --seconds 0.001
-expect 0 'layer_norm 2048x320, gradient' bench ops --only 'layer_norm 2048x320, grad' --seconds 0.001 --profile
+expect 0 'layer_norm 2048x320, gradient' bench ops --only 'layer_norm 2048x320, grad' --seconds 0.001 --profile \
+  --profile-layers 1
+grep -q '(the others)' err || { echo 'a profile of one layer has more'; failures=$((failures + 1)); }
 expect 8 'there are: unet conv, unet upsample + conv, vae conv,' bench ops --only nosuch
 # Whoever calls it learns that it was interrupted.
 "$sumi" bench ops --only 'text linear 154x768->768' --seconds 60 >out 2>err &

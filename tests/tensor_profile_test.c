@@ -158,6 +158,27 @@ static void gradients_belong_to_their_layers(void **state) {
   end(&f);
 }
 
+/* No speed of arithmetic where there is none, and the share is of the peak that counts there. */
+static void shares_are_of_the_peak_that_counts(void **state) {
+  (void)state;
+  const sumi_machine machine = {.f32_flops = 1e9, .bf16_flops = 1e9, .bytes_per_second = 1e9};
+  fixture f = begin();
+  sumi_program *p = NULL, *net = make(&f, "net", true, false);
+  sumi_tensor *x = sumi_input(f.g, "y", SUMI_F32, SUMI_SHAPE(64, 64)), *y = sumi_silu(f.g, x);
+  const sumi_compile_options how = {.frozen = true, .name = "silu"};
+  assert_int_equal(sumi_compile(f.backend, f.g, 1, &y, &how, &p), SUMI_OK);
+  assert_int_equal(sumi_run(p), SUMI_OK);
+  const char *text = sumi_profile_text(f.profile, &machine, 0);
+  assert_non_null(strstr(text, "silu: 1 runs"));
+  assert_non_null(strstr(text, "% of memory's peak"));
+  assert_null(strstr(text, "GFLOP/s,"));
+  assert_int_equal(sumi_run(net), SUMI_OK);
+  assert_non_null(strstr(sumi_profile_text(f.profile, &machine, 0), "GFLOP/s, "));
+  sumi_program_free(p);
+  sumi_program_free(net);
+  end(&f);
+}
+
 static void a_profiled_run_allocates_nothing(void **state) {
   (void)state;
   fixture f = begin();
@@ -189,6 +210,7 @@ int main(void) {
       cmocka_unit_test(rows_have_names_and_counts),          cmocka_unit_test(programs_that_are_the_same_are_one),
       cmocka_unit_test(programs_that_differ_are_told_apart), cmocka_unit_test(gradients_belong_to_their_layers),
       cmocka_unit_test(a_profiled_run_allocates_nothing),    cmocka_unit_test(programs_outlive_the_profile),
+      cmocka_unit_test(shares_are_of_the_peak_that_counts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

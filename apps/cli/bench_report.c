@@ -19,26 +19,26 @@ static sumi_status check_file(const cli *c, const char *path, FILE *f) {
   return SUMI_OK;
 }
 
-sumi_status cli_report_open(cli_report_file *r, const cli *c, const char *path, const char *commit) {
+sumi_status cli_report_open(cli_report_file *r, cli *c, const char *path, const char *commit) {
   *r = (cli_report_file){.c = c, .commit = commit, .path = path};
   if (strpbrk(commit, ",\"\\\r\n"))
     return cli_fail(c, SUMI_INVALID, "--commit: commas, quotes, backslashes and line breaks are not allowed");
   if (path && !(r->file = fopen(path, "a+")))
     return cli_fail(c, SUMI_IO, "--record: cannot write %s: %s", path, strerror(errno));
   sumi_status status = path ? check_file(c, path, r->file) : SUMI_OK;
-  if (status == SUMI_OK) status = cli_report(c, sumi_measure_machine(c->context, &r->machine));
+  if (status == SUMI_OK) status = cli_report(c, cli_machine(c, &r->machine));
   if (status == SUMI_OK)
-    printf("%s, %d threads, %s: %.0f GFLOP/s in f32, %.0f in bf16, %.1f GB/s\n", r->machine.cpu, r->machine.threads,
-           r->machine.isa, r->machine.f32_flops * 1e-9, r->machine.bf16_flops * 1e-9,
-           r->machine.bytes_per_second * 1e-9);
+    printf("%s, %d threads, %s: %.0f GFLOP/s in f32, %.0f in bf16, %.1f GB/s\n", r->machine->cpu, r->machine->threads,
+           r->machine->isa, r->machine->f32_flops * 1e-9, r->machine->bf16_flops * 1e-9,
+           r->machine->bytes_per_second * 1e-9);
   fflush(stdout);
   if (status != SUMI_OK && r->file) fclose(r->file);
   return status;
 }
 
 double cli_report_share(const cli_report_file *r, const cli_measurement *m) {
-  if (m->flops <= 0.0) return m->bytes / m->seconds / r->machine.bytes_per_second;
-  return m->flops / m->seconds / (m->compute == SUMI_BF16 ? r->machine.bf16_flops : r->machine.f32_flops);
+  if (m->flops <= 0.0) return m->bytes / m->seconds / r->machine->bytes_per_second;
+  return m->flops / m->seconds / (m->compute == SUMI_BF16 ? r->machine->bf16_flops : r->machine->f32_flops);
 }
 
 static void cell(FILE *f, const char *format, double value) {
@@ -55,7 +55,7 @@ void cli_report_row(const cli_report_file *r, const cli_measurement *m) {
   if (!f) return;
   if (gmtime_r(&now, &utc)) strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &utc);
   const bool known = getrusage(RUSAGE_SELF, &usage) == 0;
-  fprintf(f, "%s,%s,%s,%s,%d,%s", r->commit, date, r->machine.cpu, r->machine.isa, r->machine.threads, m->what);
+  fprintf(f, "%s,%s,%s,%s,%d,%s", r->commit, date, r->machine->cpu, r->machine->isa, r->machine->threads, m->what);
   cell(f, "%.0f", (double)m->side);
   cell(f, "%.0f", (double)m->batch);
   fprintf(f, ",%s", m->mode);

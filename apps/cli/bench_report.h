@@ -22,7 +22,7 @@ typedef struct cli_report_file {
   const cli *c;
   const char *commit, *path;
   FILE *file; /* NULL: nothing is kept */
-  sumi_machine machine;
+  const sumi_machine *machine;
 } cli_report_file;
 
 /* One measurement. Zeros and NULL leave their cells empty. */
@@ -38,7 +38,7 @@ typedef struct cli_measurement {
 
 /* Measures the machine, says what it can do, and opens the file. Errors: INVALID (commit), IO, FORMAT (another kind of
  * file). */
-sumi_status cli_report_open(cli_report_file *r, const cli *c, const char *path, const char *commit);
+sumi_status cli_report_open(cli_report_file *r, cli *c, const char *path, const char *commit);
 /* The share of the machine's peak: of arithmetic where there is some, else of memory. */
 double cli_report_share(const cli_report_file *r, const cli_measurement *m);
 /* Keeps it, if there is a file. */

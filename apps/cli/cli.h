@@ -75,8 +75,14 @@ struct cli {
   const char *isa;     /* or NULL */
   const char *winograd;
   bool quiet, profile;
-  sumi_profile *account; /* of --profile, or NULL */
+  int64_t profile_layers; /* of each program, that a profile is printed with; 0: all */
+  sumi_profile *account;  /* of --profile, or NULL */
+  bool measured;          /* `machine` is */
+  sumi_machine machine;   /* see cli_machine */
 };
+
+/* What common options are unless they are given. */
+extern const cli cli_defaults;
 
 /* Prints "sumi COMMAND: ..." on stderr as one line and returns the code. */
 sumi_status cli_fail(const cli *c, sumi_status code, const char *format, ...) CLI_PRINTF(3, 4);
@@ -85,6 +91,10 @@ sumi_status cli_report(const cli *c, sumi_status code);
 
 /* A note on stderr, dropped with --quiet. */
 void cli_note(const cli *c, const char *format, ...) CLI_PRINTF(2, 3);
+
+/* What this machine can do at most, measured when it is first asked for and lent as long as c. Errors: NO_MEMORY, not
+ * yet reported. */
+sumi_status cli_machine(cli *c, const sumi_machine **out);
 
 /* ---- Checkpoints ---- */
 

@@ -153,16 +153,25 @@ static sumi_winograd winograd_of(const cli *c) {
   return strcmp(c->winograd, "fast") == 0 ? SUMI_WINOGRAD_FAST : SUMI_WINOGRAD_CAREFUL;
 }
 
+sumi_status cli_machine(cli *c, const sumi_machine **out) {
+  sumi_status status = SUMI_OK;
+  if (!c->measured) status = sumi_measure_machine(c->context, &c->machine);
+  c->measured = status == SUMI_OK;
+  *out = &c->machine;
+  return status;
+}
+
 /* Also of a job that failed or was interrupted. */
-static void print_profile(const cli *c, sumi_profile *profile) {
-  enum { LAYERS = 40 };
-  sumi_machine machine;
-  if (sumi_profile_count(profile) == 0) return;
-  const bool measured = sumi_measure_machine(c->context, &machine) == SUMI_OK;
+static void print_profile(cli *c) {
+  const sumi_machine *m = NULL;
+  if (sumi_profile_count(c->account) == 0) return;
+  const bool measured = cli_machine(c, &m) == SUMI_OK;
   if (measured)
-    fprintf(stderr, "%d threads, %s: %.0f GFLOP/s in f32, %.0f in bf16, %.1f GB/s\n", machine.threads, machine.isa,
-            machine.f32_flops * 1e-9, machine.bf16_flops * 1e-9, machine.bytes_per_second * 1e-9);
-  fputs(sumi_profile_text(profile, measured ? &machine : NULL, LAYERS), stderr);
+    fprintf(stderr,
+            "%d threads, %s: %.0f GFLOP/s in f32, %.0f in bf16, %.1f GB/s; shares are of arithmetic's peak where there "
+            "is some, else of memory's\n",
+            m->threads, m->isa, m->f32_flops * 1e-9, m->bf16_flops * 1e-9, m->bytes_per_second * 1e-9);
+  fputs(sumi_profile_text(c->account, measured ? m : NULL, (size_t)c->profile_layers), stderr);
 }
 
 static sumi_status run_command(cli *c, const cli_command *command, const void *arguments, int operand_count,
@@ -175,7 +184,7 @@ static sumi_status run_command(cli *c, const cli_command *command, const void *a
                     c->isa ? " --isa " : "", c->isa ? c->isa : "", sumi_status_text(status));
   if (c->profile) status = cli_report(c, sumi_profile_create(c->context, &c->account));
   if (status == SUMI_OK) status = command->run(c, arguments, operand_count, operands);
-  if (c->account) print_profile(c, c->account);
+  if (c->account) print_profile(c);
   sumi_profile_free(c->account);
   sumi_context_free(c->context);
   return status;
@@ -212,7 +221,7 @@ static int with_command(cli *c, const cli_command *command, int argc, char **arg
 
 int main(int argc, char **argv) {
   return_freed_memory();
-  cli c = {.winograd = "careful"};
+  cli c = cli_defaults;
   turn_help_round(argc, argv);
   int words = 0;
   const cli_command *command = argc > 1 ? find_command(argc - 1, argv + 1, &words) : NULL;

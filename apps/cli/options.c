@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+const cli cli_defaults = {.winograd = "careful", .profile_layers = 12};
+
 /* Every command has these, in struct cli. */
 static const cli_option common_options[] = {
     {"threads", 0, CLI_INT, offsetof(cli, threads), "N", "worker threads; 0 means one for each processor", 0, 1024,
@@ -21,6 +23,8 @@ static const cli_option common_options[] = {
      "careful fast off"},
     {"profile", 0, CLI_FLAG, offsetof(cli, profile), NULL,
      "print where the time went on stderr, by operator and by layer", 0, 0, NULL},
+    {"profile-layers", 0, CLI_INT, offsetof(cli, profile_layers), "N",
+     "with --profile: so many of the slowest layers of each network; 0 means all", 0, 100000, NULL},
     {"quiet", 'q', CLI_FLAG, offsetof(cli, quiet), NULL, "no progress and no notes on stderr", 0, 0, NULL},
 };
 enum { COMMON_COUNT = sizeof common_options / sizeof *common_options };
@@ -121,7 +125,6 @@ static void print_options(const cli_option *options, size_t count, const void *d
 }
 
 static void print_help(const cli_command *command) {
-  const cli common = {.winograd = "careful"};
   printf("usage: sumi %s%s%s%s\n\n%s\n", command->name, command->option_count ? " [OPTION...]" : "",
          *command->operand ? " " : "", command->operand, command->summary);
   if (*command->details) printf("\n%s", command->details);
@@ -130,7 +133,7 @@ static void print_help(const cli_command *command) {
     print_options(command->options, command->option_count, command->defaults);
   }
   printf("\nEvery command has:\n");
-  print_options(common_options, COMMON_COUNT, &common);
+  print_options(common_options, COMMON_COUNT, &cli_defaults);
   printf("  -h, --help               print this\n");
   if (command->more_help) command->more_help();
 }

@@ -3,7 +3,7 @@
  *   sumi_profile *profile = NULL; // error handling left out
  *   sumi_profile_create(ctx, &profile);
  *   ...                           // pictures, a training, programs of one's own: whatever is compiled in ctx now
- *   fputs(sumi_profile_text(profile, NULL, 40), stderr);
+ *   fputs(sumi_profile_text(profile, NULL, 12), stderr);
  *   sumi_profile_free(profile);
  *
  * A run that is profiled reads the clock before and after each kernel, and allocates nothing more than others do; one

@@ -78,8 +78,9 @@ static void print_program(table *t, const line *lines, size_t n) {
   print(t, "%s", t->program->name);
   if (t->program->number > 1) print(t, ", program %d", t->program->number);
   print(t, ": %lld runs, %.3f s", (long long)t->program->runs, all.seconds);
-  if (all.seconds > 0.0) print(t, ", %.1f GFLOP/s", all.flops / all.seconds * 1e-9);
-  if (t->machine && all.seconds > 0.0) print(t, ", %.0f%% of the peak", 100.0 * all.ideal / all.seconds);
+  if (all.seconds > 0.0 && all.flops > 0.0) print(t, ", %.1f GFLOP/s", all.flops / all.seconds * 1e-9);
+  if (t->machine && all.seconds > 0.0)
+    print(t, ", %.0f%% of %s peak", 100.0 * all.ideal / all.seconds, all.flops > 0.0 ? "the" : "memory's");
   print(t, "\n");
 }
 
