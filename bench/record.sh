@@ -3,9 +3,9 @@
 #
 #   bench/record.sh [FILE.csv]     (build/sumi, or with SUMI another; RUNS: how many runs medians are of, 3)
 #
-# Each network in each type is a process of its own, so that resident_mb is its own peak. `sumi plot speed
-# bench/results.csv --only unet` draws speed against commits. Takes some ten minutes on two cores, and 6 GB of memory; the
-# machine should have nothing else to do.
+# Each network in each type is a process of its own, so that resident_mb is its own peak. What the columns are is said by
+# `sumi bench unet --help`. `sumi plot speed bench/results.csv --only unet` draws speed against commits. Takes some ten
+# minutes on two cores, and 6 GB of memory; the machine should have nothing else to do.
 set -eu
 cd "$(dirname "$0")/.."
 sumi=${SUMI:-build/sumi}

@@ -38,7 +38,7 @@ static void report_step(const cli_report_file *report, const arguments *a, int64
                              .batch = batch,
                              .seconds = r->step_seconds,
                              .flops = flops,
-                             .activation_bytes = r->program.arena_bytes + r->program.scratch_bytes,
+                             .program = &r->program,
                              .alone = a->batch && strcmp(a->compute, "both") != 0};
   printf("%5lld  %-7s  %9.0f  %8.1f  %8.1f  %6.0f%%  %10.1f  %11.3f\n", (long long)batch, compute, r->images_per_second,
          r->step_seconds * 1e3, flops / r->step_seconds * 1e-9, cli_report_share(report, &m) * 100.0,
@@ -104,5 +104,6 @@ const cli_command cli_bench_train_digits = {
     .option_count = sizeof options / sizeof *options,
     .defaults = &defaults,
     .arguments_bytes = sizeof defaults,
+    .more_help = cli_report_help,
     .run = run,
 };

@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 typedef struct arguments {
   int64_t side, batch, runs, shrink;
@@ -78,7 +77,7 @@ static void print_mode(void *user, int i, const sumi_bench_result *r) {
                              .batch = a->batch,
                              .seconds = r->median_seconds,
                              .flops = r->program.flops,
-                             .activation_bytes = r->program.arena_bytes + r->program.scratch_bytes,
+                             .program = &r->program,
                              .alone = b->n == 1};
   snprintf(what, sizeof what, a->shrink > 1 ? "%s shrunk" : "%s", b->network);
   snprintf(name, sizeof name, "%s %s", sumi_dtype_name(mode->compute), winograds[mode->winograd]);
@@ -91,15 +90,14 @@ static void print_mode(void *user, int i, const sumi_bench_result *r) {
 }
 
 static sumi_status measure(cli *c, const bench *b, const sumi_bench_options *how) {
-  struct rusage usage;
   sumi_bench_result results[ALL];
   const arguments *a = b->a;
   printf("%s, %lldx%lld, batch %lld\n", b->network, (long long)a->side, (long long)a->side, (long long)a->batch);
   printf(
       "      winograd    median        best    GFLOP/s of peak  arena MB scratch MB packed MB     error   compile\n");
   const sumi_status status = cli_report(c, sumi_bench_networks(c->context, how, b->n, b->modes, results));
-  if (status == SUMI_OK && getrusage(RUSAGE_SELF, &usage) == 0)
-    printf("peak memory of the process: %.0f MB\n", (double)usage.ru_maxrss * 1024e-6);
+  const size_t peak = cli_report_peak_bytes(&b->report);
+  if (status == SUMI_OK && peak) printf("peak memory of the process: %.0f MB\n", (double)peak * 1e-6);
   return status;
 }
 
@@ -138,7 +136,7 @@ static sumi_status run_text(cli *c, const void *arguments_, int operand_count, c
   "Weights are random, so no checkpoint is needed; the U-Net takes 2.3 GB of memory in bf16, and 5.0 in f32. A step\n" \
   "of it is one with guidance, two latents for each picture. Operations are counted as the plain algorithm does\n"     \
   "them, so that Winograd's convolutions may pass the peak. The error is that of the result against the first\n"       \
-  "mode's. --record keeps the memory of the process where there is one mode.\n"
+  "mode's.\n"
 #define COMMAND(word, text)                                                                                            \
   const cli_command cli_bench_##word = {                                                                               \
       .name = "bench " #word,                                                                                          \
@@ -149,6 +147,7 @@ static sumi_status run_text(cli *c, const void *arguments_, int operand_count, c
       .option_count = sizeof options / sizeof *options,                                                                \
       .defaults = &defaults,                                                                                           \
       .arguments_bytes = sizeof defaults,                                                                              \
+      .more_help = cli_report_help,                                                                                    \
       .run = run_##word,                                                                                               \
   }
 

@@ -215,5 +215,6 @@ const cli_command cli_bench_ops = {
     .option_count = sizeof options / sizeof *options,
     .defaults = &defaults,
     .arguments_bytes = sizeof defaults,
+    .more_help = cli_report_help,
     .run = run,
 };

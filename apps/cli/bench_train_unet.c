@@ -45,7 +45,7 @@ static double keep(const cli_report_file *report, const arguments *a, const sumi
                                                                           : 32,
                              .seconds = r->step_seconds,
                              .flops = r->program.flops,
-                             .activation_bytes = r->program.inner_bytes + r->program.scratch_bytes,
+                             .program = &r->program,
                              .alone = strcmp(a->compute, "both") != 0 && strcmp(a->recompute, "both") != 0};
   snprintf(what, sizeof what, a->shrink > 1 ? "train %s shrunk" : "train %s", a->network);
   snprintf(mode, sizeof mode, "%s%s", sumi_dtype_name(o->compute), o->recompute ? " recompute" : "");
@@ -93,7 +93,8 @@ static sumi_status run(cli *c, const void *arguments_, int operand_count, char *
   sumi_status status = cli_report(c, sumi_train_benchmark_unet_check(c->context, &any));
   if (status == SUMI_OK) status = cli_report_open(&report, c, a->record, a->commit);
   if (status != SUMI_OK) return status;
-  printf("latents of %lldx%lld\n", (long long)a->side, (long long)a->side);
+  printf("latents of %lldx%lld, as of pictures of %lldx%lld\n", (long long)a->side, (long long)a->side,
+         (long long)a->side * 8, (long long)a->side * 8);
   printf(
       "net   compute  recompute     s/step      cpu s    AdamW s   GFLOP/s  of peak  activations    kept MB  gradients"
       "   arena MB  scratch MB  loss\n");
@@ -118,5 +119,6 @@ const cli_command cli_bench_train_unet = {
     .option_count = sizeof options / sizeof *options,
     .defaults = &defaults,
     .arguments_bytes = sizeof defaults,
+    .more_help = cli_report_help,
     .run = run,
 };
