@@ -122,9 +122,12 @@ wait $job
   cat out err
   failures=$((failures + 1))
 }
-for network in unet vae text; do
-  expect 0 'bf16  fast' bench $network --shrink 8 --side 64 -n 1 --modes all --record ops.csv --commit abd
+for network in 'unet --side 64' 'vae --side 64' text; do
+  # shellcheck disable=SC2086
+  expect 0 'bf16  fast' bench $network --shrink 8 -n 1 --modes all --record ops.csv --commit abd
 done
+expect 2 'unknown option `--side`' bench text --side 64
+expect 2 'leave one of the two out' bench vae --modes all --winograd off
 [ "$(head -n 1 ops.csv | cut -d, -f 1-6)" = commit,date,cpu,isa,threads,what ] &&
   [ "$(grep -c '^abc,.*,text attention 2x77 by 77 in 12 heads of 64,,,.* careful,' ops.csv)" = 2 ] &&
   [ "$(grep -c '^abd,.*,unet shrunk,64,1,[bf0-9]* [acefloru]*st,' ops.csv)" = 1 ] && [ "$(wc -l <ops.csv)" = 18 ] || {

@@ -11,14 +11,14 @@ typedef struct arguments {
 
 static const arguments defaults = {
     .side = 512, .batch = 1, .runs = 3, .shrink = 1, .modes = "bf16", .commit = "unknown"};
+/* The first is not for the text encoder, which has no pictures. */
 static const cli_option options[] = {
     {"side", 's', CLI_INT, offsetof(arguments, side), "N", "of a picture in pixels, a multiple of 8", 8, 8192, NULL},
     {"batch", 'b', CLI_INT, offsetof(arguments, batch), "N", "pictures at once", 1, 256, NULL},
     {"runs", 'n', CLI_INT, offsetof(arguments, runs), "N", "runs of each mode, of which the median counts", 1, 10000,
      NULL},
     {"modes", 'm', CLI_CHOICE, offsetof(arguments, modes), NULL,
-     "all: each precision with each choice of Winograd's algorithm, and what their errors are", 0, 0,
-     "bf16 f32 both all"},
+     "all: each precision with each --winograd, and what their errors are", 0, 0, "bf16 f32 both all"},
     {"shrink", 0, CLI_INT, offsetof(arguments, shrink), "N", "divide all widths by 1, 2, 4 or 8, to try it out", 1, 8,
      NULL},
     CLI_RECORD_OPTIONS(arguments),
@@ -92,7 +92,10 @@ static void print_mode(void *user, int i, const sumi_bench_result *r) {
 static sumi_status measure(cli *c, const bench *b, const sumi_bench_options *how) {
   sumi_bench_result results[ALL];
   const arguments *a = b->a;
-  printf("%s, %lldx%lld, batch %lld\n", b->network, (long long)a->side, (long long)a->side, (long long)a->batch);
+  if (how->network == SUMI_BENCH_TEXT)
+    printf("%s, %lld prompts\n", b->network, 2 * (long long)a->batch);
+  else
+    printf("%s, %lldx%lld, batch %lld\n", b->network, (long long)a->side, (long long)a->side, (long long)a->batch);
   printf(
       "      winograd    median        best    GFLOP/s of peak  arena MB scratch MB packed MB     error   compile\n");
   const sumi_status status = cli_report(c, sumi_bench_networks(c->context, how, b->n, b->modes, results));
@@ -112,6 +115,8 @@ static sumi_status run(cli *c, const arguments *a, sumi_bench_network network) {
                                   .should_stop = should_stop,
                                   .measured = print_mode};
   b.n = choose(c, a->modes, b.modes);
+  if (b.n == ALL && strcmp(c->winograd, cli_defaults.winograd) != 0)
+    return cli_fail(c, SUMI_INVALID, "--modes all measures each choice of --winograd; leave one of the two out");
   cli_catch_interrupts();
   sumi_status status = cli_report(c, sumi_bench_networks_check(c->context, &how, b.n, b.modes));
   if (status == SUMI_OK) status = cli_report_open(&b.report, c, a->record, a->commit);
@@ -132,25 +137,27 @@ static sumi_status run_text(cli *c, const void *arguments_, int operand_count, c
   return run(c, arguments_, SUMI_BENCH_TEXT);
 }
 
-#define DETAILS                                                                                                        \
-  "Weights are random, so no checkpoint is needed; the U-Net takes 2.3 GB of memory in bf16, and 5.0 in f32. A step\n" \
-  "of it is one with guidance, two latents for each picture. Operations are counted as the plain algorithm does\n"     \
-  "them, so that Winograd's convolutions may pass the peak. The error is that of the result against the first\n"       \
-  "mode's.\n"
-#define COMMAND(word, text)                                                                                            \
+#define WEIGHTS "Weights are random, so no checkpoint is needed.\n"
+#define COUNTED                                                                                                        \
+  "Operations are counted as the plain algorithm does them, so that Winograd's convolutions may pass the peak. The\n"  \
+  "error is that of the result against the first mode's.\n"
+#define COMMAND(word, first_option, text, about)                                                                       \
   const cli_command cli_bench_##word = {                                                                               \
       .name = "bench " #word,                                                                                          \
       .operand = "",                                                                                                   \
       .summary = text,                                                                                                 \
-      .details = DETAILS,                                                                                              \
-      .options = options,                                                                                              \
-      .option_count = sizeof options / sizeof *options,                                                                \
+      .details = about COUNTED,                                                                                        \
+      .options = options + first_option,                                                                               \
+      .option_count = sizeof options / sizeof *options - first_option,                                                 \
       .defaults = &defaults,                                                                                           \
       .arguments_bytes = sizeof defaults,                                                                              \
       .more_help = cli_report_help,                                                                                    \
       .run = run_##word,                                                                                               \
   }
 
-COMMAND(unet, "seconds of a guided step of Stable Diffusion 1.5's U-Net");
-COMMAND(vae, "seconds of decoding latents to pictures");
-COMMAND(text, "seconds of encoding two prompts");
+COMMAND(unet, 0, "seconds of a guided step of Stable Diffusion 1.5's U-Net",
+        WEIGHTS "It takes 2.3 GB of memory in bf16, and 5.0 in f32. A step is one with guidance, two latents for each\n"
+                "picture.\n");
+COMMAND(vae, 0, "seconds of decoding latents to pictures", WEIGHTS);
+COMMAND(text, 1, "seconds of encoding two prompts",
+        WEIGHTS "For each picture of --batch there are two prompts of 77 tokens, as guidance has them.\n");
