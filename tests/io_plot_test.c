@@ -112,6 +112,66 @@ static void sixteen_curves_have_sixteen_colours(void **state) {
   assert_int_equal(colours, CURVES);
 }
 
+/* Dashes are half of a line; a legend beside the axes makes the picture wider, and is nowhere inside. */
+static void dashes_and_legends_have_their_place(void **state) {
+  sumi_context *ctx = *state;
+  sumi_image image;
+  const double x[] = {0, 1}, y[] = {1, 1};
+  sumi_plot_series s = {.x = x, .y = y, .count = 2};
+  sumi_plot plot = {.series = &s, .series_count = 1, .width = 400, .height = 300};
+  const found line = draw(ctx, &plot, 0, 114, 178);
+  s.kind = SUMI_PLOT_DASHED;
+  const found dashed = draw(ctx, &plot, 0, 114, 178);
+  assert_true(dashed.left == line.left && dashed.right > line.right - 12);
+  assert_true(dashed.count * 10 > line.count * 4 && dashed.count * 10 < line.count * 6);
+  s.kind = SUMI_PLOT_LINE;
+  s.label = "a curve with a long name";
+  plot.legend_beside = true;
+  assert_ok(ctx, sumi_plot_write(ctx, "plot.png", &plot));
+  assert_ok(ctx, sumi_png_read(ctx, "plot.png", &image));
+  assert_true(image.width > 400 + 24 * 11);
+  const found both = find_colour(&image, 0, 114, 178);
+  assert_int_equal(both.left, line.left);
+  assert_true(both.right > 400 && both.count > line.count); /* the sample */
+  sumi_image_free(ctx, &image);
+}
+
+/* How many vertical lines of the grid there are: runs of its colour in a row that no curve passes. */
+static int grid_lines(sumi_context *ctx, const sumi_plot *plot) {
+  sumi_image image;
+  int lines = 0;
+  assert_ok(ctx, sumi_plot_write(ctx, "plot.png", plot));
+  assert_ok(ctx, sumi_png_read(ctx, "plot.png", &image));
+  const uint8_t *row = image.pixels + (size_t)(image.height - 48) * (size_t)image.width * 3;
+  for (int at = 1; at < image.width; at++) lines += row[3 * at] == 225 && row[3 * at - 3] == 255;
+  sumi_image_free(ctx, &image);
+  return lines;
+}
+
+/* Names stand at whole numbers alone, and no more of them than have room. */
+static void names_take_the_place_of_numbers(void **state) {
+  enum { MANY = 40 };
+  sumi_context *ctx = *state;
+  const char *names[MANY];
+  double x[MANY], y[MANY];
+  for (int k = 0; k < MANY; k++) {
+    x[k] = k + 1.0;
+    y[k] = k + 1.0;
+    names[k] = "0123abc";
+  }
+  sumi_plot_series s = {.x = x, .y = y, .count = 1};
+  sumi_plot plot = {.series = &s, .series_count = 1, .x_names = names, .x_name_count = 1};
+  assert_int_equal(grid_lines(ctx, &plot), 1);
+  s.count = plot.x_name_count = 3;
+  assert_int_equal(grid_lines(ctx, &plot), 3);
+  s.count = plot.x_name_count = MANY;
+  const int lines = grid_lines(ctx, &plot);
+  assert_true(lines >= 4 && lines <= 10);
+  plot.x_name_count = 0;
+  assert_int_equal(sumi_plot_write(ctx, "p.png", &plot), SUMI_INVALID);
+  assert_error(ctx, "no names");
+}
+
 static void nonsense_is_refused(void **state) {
   sumi_context *ctx = *state;
   const double v[] = {1, 2};
@@ -136,6 +196,8 @@ int main(void) {
       cmocka_unit_test(values_out_of_place_are_left_out),
       cmocka_unit_test(constants_and_single_points_have_an_axis),
       cmocka_unit_test(sixteen_curves_have_sixteen_colours),
+      cmocka_unit_test(dashes_and_legends_have_their_place),
+      cmocka_unit_test(names_take_the_place_of_numbers),
       cmocka_unit_test(nonsense_is_refused),
   };
   return cmocka_run_group_tests(tests, support_setup, support_teardown);

@@ -17,10 +17,11 @@ extern "C" {
 #endif
 
 typedef enum sumi_plot_kind {
-  SUMI_PLOT_LINE, /* points joined in order, one and a half pixels wide; a break at a value that is not finite;
-                   * a point alone is a dot */
-  SUMI_PLOT_THIN, /* the same, one pixel wide and half transparent: for many curves over one another */
-  SUMI_PLOT_BARS  /* a bar from zero to y, centred on x, as wide as the least distance between neighbours */
+  SUMI_PLOT_LINE,   /* points joined in order, one and a half pixels wide; a break at a value that is not finite;
+                     * a point alone is a dot */
+  SUMI_PLOT_THIN,   /* the same, one pixel wide and half transparent: for many curves over one another */
+  SUMI_PLOT_DASHED, /* a line in dashes: for what others are compared with */
+  SUMI_PLOT_BARS    /* a bar from zero to y, centred on x, as wide as the least distance between neighbours */
 } sumi_plot_kind;
 
 /* Pointers are lent until sumi_plot_write returns. */
@@ -36,7 +37,13 @@ typedef struct sumi_plot {
   const char *title, *x_label, *y_label; /* printable ASCII; NULL: none */
   const sumi_plot_series *series;
   size_t series_count;
-  int width, height;    /* pixels, 200 to 8192; 0: 900 by 540 */
+  int width, height; /* pixels, 200 to 8192; 0: 900 by 540 */
+  /* Legend beside the axes, and the picture as much wider; false: in the emptiest corner, where it may cover curves. */
+  bool legend_beside;
+  /* What x = 1, 2, ... stand for: the axis has all of these, and as many names as there is room for in place of
+   * numbers. Printable ASCII; NULL: numbers. */
+  const char *const *x_names;
+  size_t x_name_count;
   bool log_y;           /* y by its logarithm; values of zero or below are left out */
   double y_low, y_high; /* the axis; both 0: from the data */
 } sumi_plot;

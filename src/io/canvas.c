@@ -105,12 +105,15 @@ static double distance_to_segment(double px, double py, double ax, double ay, do
   return hypot(px - ax - along * dx, py - ay - along * dy);
 }
 
-/* Writes a segment's coverage into the mask: for each pixel along its longer direction, those beside it. */
+/* Writes a segment's coverage into the mask: for each pixel along its longer direction, those beside it. The line is
+ * `begin` pixels long before it. */
 static void mask_segment(sumi__canvas *canvas, sumi__box clip, double ax, double ay, double bx, double by,
-                         double width) {
-  const double margin = width + 1;
+                         const sumi__pen *pen, double begin) {
+  const double width = pen->width, margin = width + 1, x = ax, y = ay;
   if (!cut_segment(&ax, &ay, &bx, &by, clip.left - margin, clip.right + margin)) return;
   if (!cut_segment(&ay, &ax, &by, &bx, clip.top - margin, clip.bottom + margin)) return;
+  const double length = hypot(bx - ax, by - ay);
+  begin += hypot(ax - x, ay - y);
   const bool flat = fabs(bx - ax) >= fabs(by - ay);
   const double a = flat ? ax : ay, b = flat ? bx : by, c = flat ? ay : ax, d = flat ? by : bx;
   const int reach = (int)ceil(1.5 * width) + 1;
@@ -118,28 +121,32 @@ static void mask_segment(sumi__canvas *canvas, sumi__box clip, double ax, double
   for (int i = from; i <= to; i++) {
     double along = b != a ? (i + 0.5 - a) / (b - a) : 0;
     along = along < 0 ? 0 : along > 1 ? 1 : along;
+    if (pen->dash > 0 && fmod(begin + along * length, 2 * pen->dash) >= pen->dash) continue;
     const int middle = (int)floor(c + along * (d - c));
     for (int k = middle - reach; k <= middle + reach; k++) {
-      const int x = flat ? i : k, y = flat ? k : i;
-      if (x < clip.left || x >= clip.right || y < clip.top || y >= clip.bottom) continue;
-      const double cover = 0.5 * width + 0.5 - distance_to_segment(x + 0.5, y + 0.5, ax, ay, bx, by);
+      const int column = flat ? i : k, row = flat ? k : i;
+      if (column < clip.left || column >= clip.right || row < clip.top || row >= clip.bottom) continue;
+      const double cover = 0.5 * width + 0.5 - distance_to_segment(column + 0.5, row + 0.5, ax, ay, bx, by);
       const uint8_t byte = (uint8_t)(255 * fmin(fmax(cover, 0), 1));
-      uint8_t *mask = canvas->mask + (size_t)y * (size_t)canvas->width + (size_t)x;
+      uint8_t *mask = canvas->mask + (size_t)row * (size_t)canvas->width + (size_t)column;
       if (*mask < byte) *mask = byte;
     }
   }
 }
 
 void sumi__canvas_line(sumi__canvas *canvas, sumi__box clip, const double *x, const double *y, size_t count,
-                       double width, sumi__colour colour, double opacity) {
+                       const sumi__pen *pen) {
+  double begin = 0;
   const size_t pixels = (size_t)canvas->width * (size_t)canvas->height;
   clip = cut(canvas, clip);
   memset(canvas->mask, 0, pixels);
   for (size_t i = 1; i < count; i++)
-    if (isfinite(x[i - 1]) && isfinite(y[i - 1]) && isfinite(x[i]) && isfinite(y[i]))
-      mask_segment(canvas, clip, x[i - 1], y[i - 1], x[i], y[i], width);
+    if (isfinite(x[i - 1]) && isfinite(y[i - 1]) && isfinite(x[i]) && isfinite(y[i])) {
+      mask_segment(canvas, clip, x[i - 1], y[i - 1], x[i], y[i], pen, begin);
+      begin += hypot(x[i] - x[i - 1], y[i] - y[i - 1]);
+    }
   for (size_t i = 0; i < pixels; i++)
-    if (canvas->mask[i]) blend(canvas->pixels + 3 * i, colour, opacity * canvas->mask[i] / 255.0);
+    if (canvas->mask[i]) blend(canvas->pixels + 3 * i, pen->colour, pen->opacity * canvas->mask[i] / 255.0);
 }
 
 double sumi__canvas_ink(const sumi__canvas *canvas, sumi__box box) {

@@ -30,10 +30,17 @@ void sumi__canvas_fill(sumi__canvas *canvas, sumi__box box, sumi__colour colour,
 /* How much there is in a box already: the sum of what its red samples lack to white. */
 double sumi__canvas_ink(const sumi__canvas *canvas, sumi__box box);
 
+typedef struct sumi__pen {
+  sumi__colour colour;
+  double width;   /* pixels */
+  double dash;    /* pixels of a dash, and of the gap behind it; 0: no gaps */
+  double opacity; /* 0 to 1 */
+} sumi__pen;
+
 /* A line through `count` points in pixels (the middle of the first pixel is 0.5), cut off outside of `clip`, blended
  * once however often it crosses itself. A point that is not finite breaks it. */
 void sumi__canvas_line(sumi__canvas *canvas, sumi__box clip, const double *x, const double *y, size_t count,
-                       double width, sumi__colour colour, double opacity);
+                       const sumi__pen *pen);
 
 /* Letters are 5 by 7 dots of `size` pixels (and 2 below the line), 6 apart; (x, y) is the upper left corner. What is
  * not printable ASCII is drawn as '?'. `upwards`: turned a quarter to the left, (x, y) being the lower left corner. */

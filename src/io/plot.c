@@ -15,7 +15,11 @@ enum {
   MAX_SIZE = 8192,
   MAX_TICKS = 64,
   COLOURS = 16,
-  LETTER = 2 /* pixels for a dot of a letter; titles too */
+  LETTER = 2, /* pixels for a dot of a letter; titles too */
+  DASH = 6,   /* pixels */
+  ROW = 22,   /* of a legend, its margin, and the sample of a curve */
+  MARGIN = 8,
+  SAMPLE = 28
 };
 
 /* M. Okabe and K. Ito's colours, which people of any colour vision tell apart (2008), and as many more, lighter or
@@ -73,6 +77,10 @@ static double half_bar(const sumi_plot_series *s) {
 
 static void find_ranges(chart *c) {
   c->x.low = c->x.high = c->y.low = c->y.high = NAN;
+  if (c->plot->x_names) {
+    widen(&c->x, 0.5);
+    widen(&c->x, (double)c->plot->x_name_count + 0.5);
+  }
   for (size_t k = 0; k < c->plot->series_count; k++) {
     const sumi_plot_series *s = &c->plot->series[k];
     const double half = s->kind == SUMI_PLOT_BARS ? half_bar(s) : 0;
@@ -127,6 +135,20 @@ static void find_ticks(axis *a, int wanted) {
   }
 }
 
+/* The names of whole numbers, as many as have room beside one another; the last among them. */
+static void find_name_ticks(chart *c) {
+  enum { GAP = 14 };
+  const sumi_plot *p = c->plot;
+  int widest = 0;
+  for (size_t k = 0; k < p->x_name_count; k++) {
+    const int width = sumi__canvas_text_width(p->x_names[k], LETTER);
+    widest = width > widest ? width : widest;
+  }
+  const size_t stride = (size_t)ceil((widest + GAP) / (to_pixel(&c->x, 2) - to_pixel(&c->x, 1)));
+  c->x.n_ticks = 0;
+  for (size_t k = (p->x_name_count - 1) % stride; k < p->x_name_count; k += stride) add_tick(&c->x, (double)k + 1);
+}
+
 /* ---- Drawing ---- */
 
 static void text_at(chart *c, double x, double y, double anchor, const char *text) {
@@ -141,7 +163,7 @@ static void draw_axes(chart *c) {
     const int at = (int)to_pixel(&c->x, c->x.ticks[i]);
     sumi__canvas_fill(&c->canvas, (sumi__box){at, c->area.top, at + 1, c->area.bottom}, grid_colour, 1);
     snprintf(text, sizeof text, "%.6g", c->x.ticks[i]);
-    text_at(c, at, c->area.bottom + 8, 0.5, text);
+    text_at(c, at, c->area.bottom + 8, 0.5, p->x_names ? p->x_names[(size_t)c->x.ticks[i] - 1] : text);
   }
   for (int i = 0; i < c->y.n_ticks; i++) {
     const int at = (int)to_pixel(&c->y, c->y.ticks[i]);
@@ -181,13 +203,17 @@ static void draw_lone_points(chart *c, const double *x, const double *y, size_t 
 
 static sumi_status draw_curve(chart *c, const sumi_plot_series *s, sumi__colour colour) {
   const bool thin = s->kind == SUMI_PLOT_THIN;
+  const sumi__pen pen = {.colour = colour,
+                         .width = thin ? 1.0 : 2.0,
+                         .dash = s->kind == SUMI_PLOT_DASHED ? DASH : 0.0,
+                         .opacity = thin ? 0.5 : 1.0};
   double *x = sumi__alloc_array(c->canvas.ctx, s->count, 2 * sizeof *x), *y = x + s->count;
   if (!x) return SUMI_NO_MEMORY;
   for (size_t i = 0; i < s->count; i++) {
     x[i] = to_pixel(&c->x, s->x[i]);
     y[i] = to_pixel(&c->y, s->y[i]);
   }
-  sumi__canvas_line(&c->canvas, c->area, x, y, s->count, thin ? 1.0 : 2.0, colour, thin ? 0.5 : 1.0);
+  sumi__canvas_line(&c->canvas, c->area, x, y, s->count, &pen);
   draw_lone_points(c, x, y, s->count, colour);
   sumi__free(c->canvas.ctx, x);
   return SUMI_OK;
@@ -213,9 +239,9 @@ static void draw_bars(chart *c, const sumi_plot_series *s, sumi__colour colour) 
 
 /* The corner of the chart where a box of this size covers the least. */
 static sumi__box emptiest_corner(const chart *c, int width, int height) {
-  enum { MARGIN = 12 };
-  const int left[2] = {c->area.right - MARGIN - width, c->area.left + MARGIN};
-  const int top[2] = {c->area.top + MARGIN, c->area.bottom - MARGIN - height};
+  enum { AWAY = 12 };
+  const int left[2] = {c->area.right - AWAY - width, c->area.left + AWAY};
+  const int top[2] = {c->area.top + AWAY, c->area.bottom - AWAY - height};
   sumi__box best = {0};
   double least = INFINITY;
   for (int k = 0; k < 4; k++) {
@@ -228,32 +254,54 @@ static sumi__box emptiest_corner(const chart *c, int width, int height) {
   return best;
 }
 
-static void draw_legend(chart *c) {
-  enum { ROW = 22, SAMPLE = 28, MARGIN = 8 };
-  const sumi_plot *p = c->plot;
-  int widest = 0, rows = 0;
+/* As if its corner were at 0, 0; empty where no curve has a label. */
+static sumi__box legend_size(const sumi_plot *p) {
+  sumi__box size = {0};
   for (size_t k = 0; k < p->series_count; k++) {
     if (!p->series[k].label) continue;
-    const int width = sumi__canvas_text_width(p->series[k].label, LETTER);
-    widest = width > widest ? width : widest;
-    rows++;
+    const int width = sumi__canvas_text_width(p->series[k].label, LETTER) + SAMPLE + 3 * MARGIN;
+    size.right = width > size.right ? width : size.right;
+    size.bottom += size.bottom ? ROW : ROW + MARGIN;
   }
-  if (!rows) return;
-  const sumi__box box = emptiest_corner(c, widest + SAMPLE + 3 * MARGIN, rows * ROW + MARGIN);
-  sumi__canvas_fill(&c->canvas, box, (sumi__colour){255, 255, 255}, 0.85);
+  return size;
+}
+
+/* Of curve k; a line across the middle, or a piece of a bar. */
+static void draw_sample(chart *c, size_t k, int left, int top) {
+  const sumi_plot_kind kind = c->plot->series[k].kind;
+  const bool bars = kind == SUMI_PLOT_BARS;
+  const int step = kind == SUMI_PLOT_DASHED ? 2 * DASH : SAMPLE, part = kind == SUMI_PLOT_DASHED ? DASH : SAMPLE;
+  for (int x = 0; x + part <= SAMPLE; x += step) {
+    const sumi__box box = {left + x, top + (bars ? 1 : 6), left + x + part, top + (bars ? 14 : 9)};
+    sumi__canvas_fill(&c->canvas, box, colour_of(c->plot, k), bars ? 0.45 : 1);
+  }
+}
+
+static void draw_legend(chart *c) {
+  const sumi_plot *p = c->plot;
+  const sumi__box size = legend_size(p);
+  if (!size.right) return;
+  sumi__box box = {c->area.right + MARGIN, c->area.top, 0, 0};
+  if (!p->legend_beside) box = emptiest_corner(c, size.right, size.bottom);
+  if (!p->legend_beside) sumi__canvas_fill(&c->canvas, box, (sumi__colour){255, 255, 255}, 0.85);
   int y = box.top + MARGIN;
   for (size_t k = 0; k < p->series_count; k++) {
     if (!p->series[k].label) continue;
-    const bool bars = p->series[k].kind == SUMI_PLOT_BARS;
     const int left = box.left + MARGIN;
-    const sumi__box sample = {left, y + (bars ? 1 : 6), left + SAMPLE, y + (bars ? 14 : 9)};
-    sumi__canvas_fill(&c->canvas, sample, colour_of(p, k), bars ? 0.45 : 1);
+    draw_sample(c, k, left, y);
     sumi__canvas_text(&c->canvas, left + SAMPLE + MARGIN, y, LETTER, false, ink, p->series[k].label);
     y += ROW;
   }
 }
 
-static void lay_out(chart *c, int width, int height) {
+/* Of the whole picture. */
+static int width_of(const sumi_plot *p) {
+  return (p->width ? p->width : DEFAULT_WIDTH) + (p->legend_beside ? legend_size(p).right : 0);
+}
+static int height_of(const sumi_plot *p) { return p->height ? p->height : DEFAULT_HEIGHT; }
+
+static void lay_out(chart *c) {
+  const int width = width_of(c->plot) - (c->plot->legend_beside ? legend_size(c->plot).right : 0);
   int widest = 0;
   char text[48];
   for (int i = 0; i < c->y.n_ticks; i++) {
@@ -262,7 +310,7 @@ static void lay_out(chart *c, int width, int height) {
     widest = size > widest ? size : widest;
   }
   c->area = (sumi__box){24 + widest + (c->plot->y_label ? 24 : 0), c->plot->title ? 46 : 20, width - 28,
-                        height - (c->plot->x_label ? 64 : 40)};
+                        height_of(c->plot) - (c->plot->x_label ? 64 : 40)};
   c->x.from = c->area.left;
   c->x.to = c->area.right;
   c->y.from = c->area.bottom;
@@ -276,15 +324,13 @@ static sumi_status check(sumi_context *ctx, const sumi_plot *p, int width, int h
   SUMI_CHECK(ctx, p->y_low <= p->y_high && isfinite(p->y_low) && isfinite(p->y_high) && (!p->log_y || p->y_low >= 0),
              SUMI_INVALID, "the y axis from %g to %g: expected a range, on a logarithmic axis above zero", p->y_low,
              p->y_high);
+  SUMI_CHECK(ctx, !p->x_names || p->x_name_count > 0, SUMI_INVALID, "there are no names for the x axis");
   for (size_t k = 0; k < p->series_count; k++)
     SUMI_CHECK(ctx, p->series[k].colour >= 0 && p->series[k].colour <= COLOURS, SUMI_INVALID,
                "series %zu has the colour %d: expected 0 to %d", k, p->series[k].colour, COLOURS);
 done:
   return status;
 }
-
-static int width_of(const sumi_plot *p) { return p->width ? p->width : DEFAULT_WIDTH; }
-static int height_of(const sumi_plot *p) { return p->height ? p->height : DEFAULT_HEIGHT; }
 
 /* The plot on a canvas of its own, which the caller frees where there is one. */
 static sumi_status draw(sumi_context *ctx, const char *path, const sumi_plot *plot, sumi__canvas *out) {
@@ -303,7 +349,8 @@ static sumi_status draw(sumi_context *ctx, const char *path, const sumi_plot *pl
              "%s: the values are too far apart to draw", path);
   find_ticks(&c.x, 10);
   find_ticks(&c.y, 7);
-  lay_out(&c, width_of(plot), height_of(plot));
+  lay_out(&c);
+  if (plot->x_names) find_name_ticks(&c);
   SUMI_TRY(sumi__canvas_create(ctx, width_of(plot), height_of(plot), &c.canvas));
   draw_axes(&c);
   for (size_t k = 0; k < plot->series_count; k++) {
