@@ -144,9 +144,21 @@ awk -F, 'NR == 2 && ($NF == "" || $NF > 150)' small.csv | grep -q . || {
 }
 expect 0 'activation_mb  10^6 bytes: the most intermediate values' bench unet --help
 expect 0 '1 abd' plot speed ops.csv --only unet --mode 'bf16 off' -o speed.png
-expect 0 'PNG, 900 x 540' inspect speed.png
+expect 0 'PNG, ' inspect speed.png
+# Rows that differ in where they were measured alone are curves of their own, and 17 of them are too many.
+{
+  head -n 1 ops.csv
+  for threads in 1 2 3 4 5 6 7 8; do
+    echo "a,,one,avx2,$threads,unet,512,1,bf16 careful,1,1,1,,0.5,1,1000"
+    echo "a,,one,avx512,$threads,unet,512,1,bf16 careful,1,1,1,,0.5,1,1000"
+  done
+} >where.csv
+expect 0 '1 a' plot speed where.csv -o where.png
+echo 'a,,another,avx512,8,unet,512,1,bf16 careful,1,1,1,,0.5,1,1000' >>where.csv
+expect 2 'more than 16 curves' plot speed where.csv -o where.png
 expect 2 'more than 16 curves' plot speed ops.csv -o speed.png
-expect 2 'nothing of that kind' plot speed ops.csv --only nothing
+expect 2 'nothing of that kind in ops.csv' plot speed ops.csv --only nothing
+expect 8 'nosuch.csv' plot speed nosuch.csv
 {
   head -n 1 ops.csv
   for side in 256 512; do

@@ -2,6 +2,7 @@
 #include "results.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,7 @@ static const cli_option options[] = {
 /* The measurements of one thing: a sum and a number of them for each commit, then means. */
 typedef struct curve {
   const cli_result *like;
-  char label[160];
+  char label[256];
   double *x, *y, *count;
 } curve;
 
@@ -56,15 +57,39 @@ static bool equal(double a, double b) { return a == b || (isnan(a) && isnan(b));
 
 static bool same(const cli_result *a, const cli_result *b) {
   return strcmp(a->what, b->what) == 0 && strcmp(a->mode, b->mode) == 0 && equal(a->side, b->side) &&
-         equal(a->batch, b->batch) && equal(a->threads, b->threads);
+         equal(a->batch, b->batch) && equal(a->threads, b->threads) && strcmp(a->isa, b->isa) == 0 &&
+         strcmp(a->cpu, b->cpu) == 0;
 }
 
-static void name(curve *k) {
-  const cli_result *r = k->like;
-  int n = snprintf(k->label, sizeof k->label, "%s", r->what);
-  if (isfinite(r->side)) n += snprintf(k->label + n, sizeof k->label - (size_t)n, " %.0f", r->side);
-  if (isfinite(r->batch) && r->batch != 1) n += snprintf(k->label + n, sizeof k->label - (size_t)n, " x%.0f", r->batch);
-  snprintf(k->label + n, sizeof k->label - (size_t)n, ", %s", r->mode);
+static void add(curve *k, const char *format, ...) CLI_PRINTF(2, 3);
+static void add(curve *k, const char *format, ...) {
+  const size_t at = strlen(k->label);
+  va_list args;
+  va_start(args, format);
+  vsnprintf(k->label + at, sizeof k->label - at, format, args);
+  va_end(args);
+}
+
+/* What was measured, and of where that was done whatever is not the same for all curves. */
+static void name(chart *p) {
+  bool isa = false, threads = false, cpu = false;
+  for (size_t i = 1; i < p->n_curves; i++) {
+    const cli_result *a = p->curves[0].like, *b = p->curves[i].like;
+    isa = isa || strcmp(a->isa, b->isa) != 0;
+    cpu = cpu || strcmp(a->cpu, b->cpu) != 0;
+    threads = threads || !equal(a->threads, b->threads);
+  }
+  for (size_t i = 0; i < p->n_curves; i++) {
+    curve *k = &p->curves[i];
+    const cli_result *r = k->like;
+    add(k, "%s", r->what);
+    if (isfinite(r->side)) add(k, " %.0f", r->side);
+    if (isfinite(r->batch) && r->batch != 1) add(k, " x%.0f", r->batch);
+    add(k, ", %s", r->mode);
+    if (isa && *r->isa) add(k, ", %s", r->isa);
+    if (threads && isfinite(r->threads)) add(k, ", %.0f thread%s", r->threads, r->threads == 1 ? "" : "s");
+    if (cpu && *r->cpu) add(k, ", %s", r->cpu);
+  }
 }
 
 static curve *curve_of(chart *p, const cli_result *r) {
@@ -84,11 +109,10 @@ static curve *curve_of(chart *p, const cli_result *r) {
     cli_fail(p->c, SUMI_NO_MEMORY, "out of memory");
     return NULL;
   }
-  name(k);
   return k;
 }
 
-static sumi_status collect(chart *p) {
+static sumi_status collect(chart *p, const char *path) {
   p->commits = calloc(p->results.count + 1, sizeof *p->commits);
   if (!p->commits) return cli_fail(p->c, SUMI_NO_MEMORY, "out of memory");
   for (size_t i = 0; i < p->results.count; i++) {
@@ -100,7 +124,8 @@ static sumi_status collect(chart *p) {
     k->y[at] += *cli_result_number(r, p->a->column);
     k->count[at]++;
   }
-  if (!p->n_curves) return cli_fail(p->c, SUMI_INVALID, "there is nothing of that kind in the file");
+  if (!p->n_curves) return cli_fail(p->c, SUMI_INVALID, "there is nothing of that kind in %s", path);
+  name(p);
   for (size_t i = 0; i < p->n_curves; i++)
     for (size_t at = 0; at < p->n_commits; at++) {
       p->curves[i].x[at] = (double)at + 1.0;
@@ -117,6 +142,9 @@ static sumi_status draw(const chart *p) {
   const sumi_plot plot = {.title = "speed by commit",
                           .x_label = "commit",
                           .y_label = p->a->column,
+                          .legend_beside = true,
+                          .x_names = p->commits,
+                          .x_name_count = p->n_commits,
                           .series = series,
                           .series_count = p->n_curves};
   for (size_t at = 0; at < p->n_commits; at++) printf("%zu %s\n", at + 1, p->commits[at]);
@@ -130,7 +158,7 @@ static sumi_status run(cli *c, const void *arguments_, int operand_count, char *
   chart p = {.c = c, .a = arguments_};
   sumi_status status = cli_check_output(c, "--out", p.a->out, "png", CLI_OUTPUT_STREAM);
   if (status == SUMI_OK) status = cli_results_read(c, operands[0], &p.results);
-  if (status == SUMI_OK) status = collect(&p);
+  if (status == SUMI_OK) status = collect(&p, operands[0]);
   if (status == SUMI_OK) status = draw(&p);
   for (size_t i = 0; i < p.n_curves; i++) {
     free(p.curves[i].x);
@@ -150,7 +178,9 @@ const cli_command cli_plot_speed = {
     .summary = "draw speed against commits",
     .details =
         "FILE.csv is one that `sumi bench --record` has added to; bench/results.csv is the project's own. Several\n"
-        "measurements of one commit are averaged. Prints which number stands for which commit.\n",
+        "measurements of one commit are averaged. Prints the commits in their order, of which the axis names as many "
+        "as\n"
+        "it has room for. A curve is one thing measured in one way on one machine.\n",
     .options = options,
     .option_count = sizeof options / sizeof *options,
     .defaults = &defaults,

@@ -15,8 +15,13 @@ static const struct {
   { #name, offsetof(cli_result, name), sizeof((cli_result *)0)->name }
 #define NUMBER(name)                                                                                                   \
   { #name, offsetof(cli_result, name), 0 }
-    TEXT(commit),       TEXT(what),    TEXT(mode),     NUMBER(side), NUMBER(batch), NUMBER(threads),
-    NUMBER(seconds),    NUMBER(gflop), NUMBER(gflops), NUMBER(gbs),  NUMBER(share), NUMBER(activation_mb),
+    TEXT(commit),       TEXT(what),
+    TEXT(mode),         TEXT(cpu),
+    TEXT(isa),          NUMBER(side),
+    NUMBER(batch),      NUMBER(threads),
+    NUMBER(seconds),    NUMBER(gflop),
+    NUMBER(gflops),     NUMBER(gbs),
+    NUMBER(share),      NUMBER(activation_mb),
     NUMBER(resident_mb)};
 #undef TEXT
 #undef NUMBER

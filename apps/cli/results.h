@@ -6,7 +6,7 @@
 
 /* A row; numbers are NaN where a cell is empty. */
 typedef struct cli_result {
-  char commit[48], what[96], mode[48];
+  char commit[48], what[96], mode[48], cpu[64], isa[32];
   double side, batch, threads, seconds, gflop, gflops, gbs, share, activation_mb, resident_mb;
 } cli_result;
 
