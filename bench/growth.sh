@@ -1,6 +1,6 @@
 #!/bin/sh
-# How seconds and memory grow with the side of pictures (256 to 1024) and with their number (1 to 8): the guided step of
-# Stable Diffusion 1.5's U-Net and the autoencoder's decoding, in the default mode.
+# How seconds and activations grow with the side of pictures (256 to 1024) and with their number (1 to 8): the guided
+# step of Stable Diffusion 1.5's U-Net and the autoencoder's decoding, in the default mode.
 #
 #   bench/growth.sh [FILE.csv [FILE.png]]     (build/sumi, or with SUMI another; RUNS: how many runs medians are of, 3)
 #

@@ -169,7 +169,12 @@ expect 8 'nosuch.csv' plot speed nosuch.csv
 } >growth.csv
 expect 0 'growth.png' plot growth growth.csv -o growth.png
 expect 0 'PNG, 1280 x 840' inspect growth.png
-expect 2 'no network measured in the mode' plot growth growth.csv --mode 'f32 off'
+expect 2 'growth.csv: expected unet, vae or text in the mode `f32 off`, found unet in bf16 careful, vae in bf16' \
+  plot growth growth.csv --mode 'f32 off'
+expect 2 'ops.csv: expected unet' plot growth ops.csv
+sed 2q growth.csv >alone.csv
+expect 2 'alone.csv: nothing grows in it' plot growth alone.csv
+expect 8 'nosuch.csv' plot growth nosuch.csv
 expect 7 'no file of results' bench text --shrink 8 --record growth.png
 expect 7 'no column `commit`' plot speed speed.png
 # What is wrong with a command line is said before anything is measured.

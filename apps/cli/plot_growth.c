@@ -1,4 +1,5 @@
-/* sumi plot growth: how seconds and memory grow with the side of pictures and with their number, beside the work. */
+/* sumi plot growth: how seconds and activations grow with the side of pictures and with their number, beside the work.
+ */
 #include "results.h"
 
 #include <math.h>
@@ -22,14 +23,23 @@ static const cli_option options[] = {
 typedef struct curve {
   double x[MAX_POINTS], y[MAX_POINTS], work[MAX_POINTS];
   size_t count;
-  char label[64], work_label[64];
+  const char *network;
 } curve;
 
 typedef struct panel {
-  const char *title;
+  const char *title, *x_label, *y_label, *work_label;
   bool over_batch, memory;
   curve curves[MAX_NETWORKS];
 } panel;
+
+static const char *const networks[MAX_NETWORKS] = {"unet", "vae", "text"};
+
+/* MAX_NETWORKS for what is none. */
+static int network_of(const cli_result *r) {
+  int i = 0;
+  while (i < MAX_NETWORKS && strcmp(r->what, networks[i]) != 0) i++;
+  return i;
+}
 
 static int by_x(const void *a, const void *b) {
   const cli_result *x = *(const cli_result *const *)a, *y = *(const cli_result *const *)b;
@@ -56,7 +66,7 @@ static size_t choose(const cli_results *all, const char *what, const char *mode,
 }
 
 /* The line of the work goes through the point of a 512x512 picture, or else the first. */
-static void fill(curve *k, const panel *p, const char *what, const cli_result *const *rows, size_t n) {
+static void fill(curve *k, const panel *p, const char *network, const cli_result *const *rows, size_t n) {
   const cli_result *origin = rows[0];
   for (size_t i = 0; i < n; i++)
     if (rows[i]->side == 512.0 && rows[i]->batch == 1.0) origin = rows[i];
@@ -68,32 +78,64 @@ static void fill(curve *k, const panel *p, const char *what, const cli_result *c
     k->work[i] = p->memory ? origin->activation_mb * pixels : origin->seconds * r->gflop / origin->gflop;
   }
   k->count = n;
-  snprintf(k->label, sizeof k->label, "%s", what);
-  snprintf(k->work_label, sizeof k->work_label, p->memory ? "%s, as its pixels" : "%s, as its operations", what);
+  k->network = network;
 }
 
+/* Dashed what each would be, and what it is over that. */
 static sumi_plot plot_of(const panel *p, sumi_plot_series *series) {
-  sumi_plot plot = {.title = p->title,
-                    .x_label = p->over_batch ? "pictures at once" : "pixels of a side",
-                    .y_label = p->memory ? "MB of activations" : "seconds",
-                    .series = series,
-                    .width = 640,
-                    .height = 420};
-  for (int i = 0; i < MAX_NETWORKS; i++) {
-    const curve *v = &p->curves[i];
-    if (!v->count) continue;
-    const sumi_plot_series measured = {.x = v->x, .y = v->y, .count = v->count, .label = v->label, .colour = 2 * i + 1};
-    series[plot.series_count++] = measured;
-    series[plot.series_count] = measured;
-    series[plot.series_count].y = v->work;
-    series[plot.series_count].label = v->work_label;
-    series[plot.series_count].kind = SUMI_PLOT_THIN;
-    series[plot.series_count++].colour = 2 * i + 2;
-  }
+  sumi_plot plot = {
+      .title = p->title, .x_label = p->x_label, .y_label = p->y_label, .series = series, .width = 640, .height = 420};
+  for (int measured = 0; measured < 2; measured++)
+    for (int i = 0; i < MAX_NETWORKS; i++) {
+      const curve *v = &p->curves[i];
+      if (!v->count) continue;
+      series[plot.series_count] = (sumi_plot_series){.x = v->x,
+                                                     .y = measured ? v->y : v->work,
+                                                     .count = v->count,
+                                                     .label = measured                 ? v->network
+                                                              : plot.series_count == 0 ? p->work_label
+                                                                                       : NULL,
+                                                     .kind = measured ? SUMI_PLOT_LINE : SUMI_PLOT_DASHED,
+                                                     .colour = i + 1};
+      plot.series_count++;
+    }
   return plot;
 }
 
-static sumi_status draw(const cli *c, const arguments *a, const panel *panels) {
+/* "unet shrunk in bf16 off, ...": what the rows are of, as far as there is room. */
+static void list_kinds(const cli_results *all, char *to, size_t room) {
+  char kind[160];
+  size_t at = 0;
+  *to = 0;
+  for (size_t i = 0; i < all->count; i++) {
+    snprintf(kind, sizeof kind, "%s in %s, ", all->rows[i].what, all->rows[i].mode);
+    if (strstr(to, kind)) continue;
+    if (at + strlen(kind) + sizeof "..., " > room) {
+      at += (size_t)snprintf(to + at, room - at, "..., ");
+      break;
+    }
+    at += (size_t)snprintf(to + at, room - at, "%s", kind);
+  }
+  if (at) to[at - 2] = 0; /* the last comma */
+}
+
+/* There is nothing to draw: says what the file has instead. */
+static sumi_status refuse(const cli *c, const arguments *a, const char *path, const cli_results *all) {
+  char kinds[320];
+  for (size_t i = 0; i < all->count; i++)
+    if (network_of(&all->rows[i]) < MAX_NETWORKS && strcmp(all->rows[i].mode, a->mode) == 0)
+      return cli_fail(
+          c, SUMI_INVALID,
+          "%s: nothing grows in it: each network was measured in the mode `%s` with one side of one picture, "
+          "and one number of 512x512; bench/growth.sh measures several",
+          path, a->mode);
+  list_kinds(all, kinds, sizeof kinds);
+  return cli_fail(c, SUMI_INVALID, "%s: expected unet, vae or text in the mode `%s`, found %s", path, a->mode,
+                  *kinds ? kinds : "no rows");
+}
+
+static sumi_status draw(const cli *c, const arguments *a, const char *path, const cli_results *all,
+                        const panel *panels) {
   sumi_plot plots[PANELS];
   sumi_plot_series series[PANELS][2 * MAX_NETWORKS];
   size_t n = 0;
@@ -101,7 +143,7 @@ static sumi_status draw(const cli *c, const arguments *a, const panel *panels) {
     plots[n] = plot_of(&panels[k], series[k]);
     n += plots[n].series_count > 0;
   }
-  if (!n) return cli_fail(c, SUMI_INVALID, "the file has no network measured in the mode `%s`", a->mode);
+  if (!n) return refuse(c, a, path, all);
   const sumi_status status = cli_report(c, sumi_plot_write_grid(c->context, a->out, plots, n, 2));
   if (status == SUMI_OK) printf("%s\n", a->out);
   return status;
@@ -109,29 +151,25 @@ static sumi_status draw(const cli *c, const arguments *a, const panel *panels) {
 
 static sumi_status run(cli *c, const void *arguments_, int operand_count, char **operands) {
   (void)operand_count;
-  static const char *const networks[MAX_NETWORKS] = {"unet", "vae", "text"};
-  static const char *const titles[PANELS] = {"one picture, by its side", "one picture, by its side",
-                                             "512 x 512, by the number", "512 x 512, by the number"};
-  panel *panels = calloc(PANELS, sizeof *panels);
+  panel panels[PANELS] = {
+      {"one picture: seconds", "pixels of a side", "seconds", "as the operations", .memory = false},
+      {"one picture: activations, without weights", "pixels of a side", "MB of activations", "as the pixels",
+       .memory = true},
+      {"of 512 x 512: seconds", "pictures at once", "seconds", "as the operations", .over_batch = true},
+      {"of 512 x 512: activations, without weights", "pictures at once", "MB of activations", "as the number",
+       .over_batch = true, .memory = true}};
   const arguments *a = arguments_;
   const cli_result *rows[MAX_POINTS];
   cli_results all = {0};
-  if (!panels) return cli_fail(c, SUMI_NO_MEMORY, "out of memory");
-  for (int k = 0; k < PANELS; k++) {
-    panels[k].memory = k % 2 == 1;
-    panels[k].over_batch = k >= 2;
-    panels[k].title = titles[k];
-  }
   sumi_status status = cli_check_output(c, "--out", a->out, "png", CLI_OUTPUT_STREAM);
   if (status == SUMI_OK) status = cli_results_read(c, operands[0], &all);
   for (int k = 0; k < PANELS && status == SUMI_OK; k++)
     for (int i = 0; i < MAX_NETWORKS; i++) {
       const size_t n = choose(&all, networks[i], a->mode, panels[k].over_batch, rows);
-      if (n) fill(&panels[k].curves[i], &panels[k], networks[i], rows, n);
+      if (n > 1) fill(&panels[k].curves[i], &panels[k], networks[i], rows, n);
     }
-  if (status == SUMI_OK) status = draw(c, a, panels);
+  if (status == SUMI_OK) status = draw(c, a, operands[0], &all, panels);
   cli_results_free(&all);
-  free(panels);
   return status;
 }
 
@@ -140,10 +178,11 @@ const cli_command cli_plot_growth = {
     .operand = "FILE.csv",
     .min_operands = 1,
     .max_operands = 1,
-    .summary = "draw seconds and memory against the size and the number of pictures",
+    .summary = "draw seconds and activations against the size and the number of pictures",
     .details =
-        "FILE.csv is what bench/growth.sh wrote. Thin lines are what each would be if it grew as the operations, or\n"
-        "as the pixels, from one picture of 512x512 on.\n",
+        "FILE.csv is what bench/growth.sh wrote. Memory is that of activations alone (activation_mb): weights do not\n"
+        "grow. Dashed lines are what each would be if it grew as its operations, its pixels or the number of\n"
+        "pictures, from one picture of 512x512 on. What was measured at one size alone is left out.\n",
     .options = options,
     .option_count = sizeof options / sizeof *options,
     .defaults = &defaults,
