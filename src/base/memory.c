@@ -48,11 +48,18 @@ uint64_t sumi__hash(const void *bytes, size_t count, uint64_t seed) {
   return h ? h : offset;
 }
 
-void sumi__pages_release(const void *memory, size_t bytes) {
 #if defined(MADV_DONTNEED)
+/* Of the pages that lie wholly inside. */
+static void advise(const void *memory, size_t bytes, int advice) {
   const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = ((uintptr_t)memory + page - 1) / page * page,
                   end = ((uintptr_t)memory + bytes) / page * page;
-  if (begin < end) madvise((void *)begin, end - begin, MADV_DONTNEED);
+  if (begin < end) madvise((void *)begin, end - begin, advice);
+}
+#endif
+
+void sumi__pages_release(const void *memory, size_t bytes) {
+#if defined(MADV_DONTNEED)
+  advise(memory, bytes, MADV_DONTNEED);
 #else
   (void)memory, (void)bytes;
 #endif
@@ -60,9 +67,7 @@ void sumi__pages_release(const void *memory, size_t bytes) {
 
 void sumi__pages_prepare(void *memory, size_t bytes) {
 #if defined(MADV_POPULATE_WRITE)
-  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = ((uintptr_t)memory + page - 1) / page * page,
-                  end = ((uintptr_t)memory + bytes) / page * page;
-  if (begin < end) madvise((void *)begin, end - begin, MADV_POPULATE_WRITE);
+  advise(memory, bytes, MADV_POPULATE_WRITE);
 #else
   (void)memory, (void)bytes;
 #endif

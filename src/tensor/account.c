@@ -38,19 +38,6 @@ typedef struct walk {
   size_t now, most;
 } walk;
 
-static void find_uses(const walk *w) {
-  const sumi_program *p = w->p;
-  for (size_t k = 0; k < p->n_steps; k++) {
-    const sumi__step *s = &p->steps[k];
-    for (int i = 0; i < s->call.node->n_inputs; i++) {
-      const int id = sumi__value_of(p, s->call.node->inputs[i])->root->id;
-      w->last[id] = (int)k;
-      if (!s->fixed && !s->prep.packed_bytes[i]) w->kept[id] = true;
-    }
-  }
-  for (size_t i = 0; i < p->n_ports; i++) w->kept[sumi__value_of(p, p->ports[i].ours)->root->id] = true;
-}
-
 static void take(walk *w, size_t bytes) {
   w->now += bytes;
   w->most = larger(w->most, w->now);
@@ -101,7 +88,7 @@ static sumi_status most_passing(const sumi_program *p, size_t *out) {
             .kept = sumi__alloc_array(p->ctx, n, sizeof *w.kept),
             .there = sumi__alloc_array(p->ctx, n, sizeof *w.there)};
   const bool good = w.last && w.kept && w.there;
-  if (good) find_uses(&w);
+  if (good) sumi__find_uses(p, w.last, w.kept);
   for (size_t k = 0; good && k < p->n_steps; k++) {
     walk_step(&w, &p->steps[k]);
     release_read(&w, k);

@@ -273,15 +273,22 @@ static sumi_compile_options chosen_options(const sumi_graph *g, const sumi_compi
   return chosen;
 }
 
+static sumi_status begin(sumi_backend *backend, sumi_graph *g, int n, sumi_tensor *const *outputs, sumi_program **out) {
+  sumi_status status = SUMI_OK;
+  SUMI_TRY(check_request(backend, g, n, outputs));
+  *out = sumi__alloc_zero(g->ctx, sizeof **out);
+  SUMI_TRY(*out ? SUMI_OK : SUMI_NO_MEMORY);
+  (*out)->backend = backend;
+done:
+  return status;
+}
+
 sumi_status sumi__compile_account(sumi_backend *backend, sumi_graph *g, int n, sumi_tensor *const *outputs,
                                   const sumi_compile_options *options, sumi__account *out) {
   sumi_status status = SUMI_OK;
   const sumi_compile_options chosen = chosen_options(g, options);
   sumi_program *p = NULL;
-  SUMI_TRY(check_request(backend, g, n, outputs));
-  p = sumi__alloc_zero(g->ctx, sizeof *p);
-  SUMI_TRY(p ? SUMI_OK : SUMI_NO_MEMORY);
-  p->backend = backend;
+  SUMI_TRY(begin(backend, g, n, outputs, &p));
   const int threads_before = sumi__set_library_threads(g->ctx->threads);
   status = describe(p, g, n, outputs, &chosen);
   sumi__set_library_threads(threads_before);
@@ -297,10 +304,7 @@ sumi_status sumi_compile(sumi_backend *backend, sumi_graph *g, int n, sumi_tenso
   const sumi_compile_options chosen = chosen_options(g, options);
   sumi_program *p = NULL;
   *out = NULL;
-  SUMI_TRY(check_request(backend, g, n, outputs));
-  p = sumi__alloc_zero(g->ctx, sizeof *p);
-  SUMI_TRY(p ? SUMI_OK : SUMI_NO_MEMORY);
-  p->backend = backend;
+  SUMI_TRY(begin(backend, g, n, outputs, &p));
   const int threads_before = sumi__set_library_threads(g->ctx->threads);
   status = describe(p, g, n, outputs, &chosen);
   if (status == SUMI_OK) status = allocate(p);

@@ -16,18 +16,23 @@ typedef struct work {
   sumi__value *staged;
 } work;
 
-static void find_uses(const work *w) {
-  const sumi_program *p = w->p;
+void sumi__find_uses(const sumi_program *p, int *last, bool *kept) {
   for (size_t k = 0; k < p->n_steps; k++) {
     const sumi__step *s = &p->steps[k];
     for (int i = 0; i < s->call.node->n_inputs; i++) {
       const int id = sumi__value_of(p, s->call.node->inputs[i])->root->id;
-      w->last[id] = (int)k;
-      if (!s->fixed && !s->prep.packed_bytes[i]) w->kept[id] = true;
+      last[id] = (int)k;
+      if (!s->fixed && !s->prep.packed_bytes[i]) kept[id] = true;
     }
-    for (int i = 0; i < s->call.node->n_outputs; i++) w->maker[s->call.node->outputs[i]->id] = (int)k;
   }
-  for (size_t i = 0; i < p->n_ports; i++) w->kept[sumi__value_of(p, p->ports[i].ours)->root->id] = true;
+  for (size_t i = 0; i < p->n_ports; i++) kept[sumi__value_of(p, p->ports[i].ours)->root->id] = true;
+}
+
+static void find_makers(const work *w) {
+  for (size_t k = 0; k < w->p->n_steps; k++) {
+    const sumi__node *n = w->p->steps[k].call.node;
+    for (int i = 0; i < n->n_outputs; i++) w->maker[n->outputs[i]->id] = (int)k;
+  }
 }
 
 static bool is_load(const sumi__step *s) { return s->call.node->op == &sumi__op_load; }
@@ -239,7 +244,8 @@ sumi_status sumi__compute_fixed(sumi_program *p) {
     status = SUMI_NO_MEMORY;
     goto done;
   }
-  find_uses(&w);
+  sumi__find_uses(p, w.last, w.kept);
+  find_makers(&w);
   for (size_t k = 0; k < p->n_steps; k++) {
     SUMI_TRY(take_step(&w, &p->steps[k]));
     release_read(&w, k);

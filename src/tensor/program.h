@@ -83,6 +83,9 @@ void sumi__step_release_packed(sumi_program *p, sumi__step *step);
 /* The lent parameter whose values a tensor has, and nothing else; NULL if it is computed. */
 const sumi__load_attrs *sumi__lent_by(const sumi_program *p, const sumi_tensor *t);
 
+/* By tensor id, of roots: the last step that reads it, and whether runs read it as it is, or it is an output. */
+void sumi__find_uses(const sumi_program *p, int *last, bool *kept);
+
 /* Computes what never changes, packs what kernels want packed, and keeps of all that only what runs will read: fixed
  * steps are taken out of the program. */
 sumi_status sumi__compute_fixed(sumi_program *p);
